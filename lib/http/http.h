@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP, as far as Muster needs it: a server behind a request/response interface, so that a
+ * faster loop can take libevent's place, and a client.
+ *
+ * Link muster_http_server (libevent) or muster_http_client (libcurl); a program rarely needs both.
+ */
+#pragma once
+
+#include "lib/base/span.h"
+
+/* --- Server ------------------------------------------------------------- */
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_HEAD, HTTP_OTHER };
+
+/* One request, whole; lent until the exchange is answered. */
+struct http_request {
+    enum http_method method;
+    struct span path;       /* as sent, not decoded, without the query: "/scep/device" */
+    struct span query;      /* as sent, not decoded, without '?'; empty if none */
+    struct span body;
+    const char *address;    /* the client's, numeric */
+    const char *user_agent; /* "" if none */
+};
+
+struct http_response {
+    int status;                /* 200, 404, ... */
+    const char *content_type;  /* exactly so; NULL for none */
+    struct span body;          /* copied */
+    unsigned retry_after_s;    /* 0: no header */
+    bool close;                /* end the connection after it */
+};
+
+struct http_limits {
+    size_t body_bytes;
+    size_t header_bytes;
+    unsigned header_timeout_s;
+    unsigned body_timeout_s;
+    unsigned connections;
+};
+
+struct http_server;
+struct http_exchange; /* one request and its answer to come */
+
+/* Called for each whole request; must sooner or later http_exchange_reply() exactly once. */
+typedef void http_handler(void *context, struct http_exchange *exchange);
+
+struct event_base;
+
+/* Serve on listening sockets (taken: closed with the server).
+ *   base     lent  libevent's loop
+ * Refused by itself, with 4xx or 5xx and a close: over-long heads and bodies, unknown methods,
+ * Transfer-Encoding, both Content-Length and Transfer-Encoding, connections over the limit. */
+MUST_USE enum status http_server_new(struct event_base *base, const int *listeners, size_t listener_count,
+                                     const struct http_limits *limits, http_handler *handler, void *context,
+                                     struct http_server **out);
+void http_server_free(struct http_server *server);
+
+const struct http_request *http_exchange_get_request(const struct http_exchange *exchange);
+
+/* Answer and end the exchange; fine too when the client has gone meanwhile. */
+void http_exchange_reply(struct http_exchange *exchange, const struct http_response *response);
+
+/* The value of a query parameter, percent-decoded (a raw '+' stays '+'); appended.
+ *   found   false when it is not there
+ * BAD_INPUT  broken percent-encoding, or the parameter stands there twice */
+MUST_USE enum status http_query_get(struct span query, const char *name, bool *found, struct buf *value);
+
+/* Bind and listen on "127.0.0.1:8080" or "[::1]:8080"; SO_REUSEPORT is set, so that each process
+ * can have a socket of its own on the same port.  FAULT with the reason. */
+MUST_USE enum status http_listen(const char *address, int *out);
+
+/* --- Client ------------------------------------------------------------- */
+
+struct http_client; /* keeps its connections between requests */
+
+MUST_USE enum status http_client_new(unsigned timeout_s, size_t body_limit_bytes, struct http_client **out);
+void http_client_free(struct http_client *client);
+AUTO_FREE(http_client_free, struct http_client)
+
+struct http_answer {
+    int status;
+    char content_type[128]; /* lower case, without parameters; "" if none */
+    struct buf body;
+};
+void http_answer_clear(struct http_answer *answer);
+
+/* One request; no redirects are followed, only http and https, no netrc, no proxies but the environment's.
+ *   type, body   for POST; pass NULL and an empty span for GET
+ * FAULT      could not connect, timed out, broke off (text says which)
+ * BAD_INPUT  answer over the limit, or a URL we do not take */
+MUST_USE enum status http_client_request(struct http_client *client, const char *url, const char *type,
+                                         struct span body, struct http_answer *out);
+
+/* Percent-encode for a query; appended (RFC 3986 s2.3: all but unreserved). */
+MUST_USE enum status http_query_encode(struct span value, struct buf *out);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a role of musterd is started.  The supervisor runs the program again as
+ *     musterd role NAME NUMBER DIR
+ * with the channel to itself as descriptor 3 and, for a responder, the listening sockets from
+ * descriptor 4 on.  A role opens what it needs, enters its jail, sends `ready`, and then gets a
+ * `peer` message with a channel for every process it talks to, and again whenever one of them
+ * was restarted (the old channel has then ended).
+ */
+#pragma once
+
+#define ROLE_SUPERVISOR_FD 3
+#define ROLE_LISTENERS_FD 4
+
+struct role {
+    const char *directory;    /* DIR, absolute */
+    unsigned number;          /* which one of its kind, from 0 */
+    const int *listeners;     /* responder: listening sockets */
+    unsigned listeners_count;
+};
