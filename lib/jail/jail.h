@@ -30,3 +30,6 @@ MUST_USE enum status jail_enter(const struct jail *jail);
 
 /* One line for the log: what is in force ("uid 64702, landlock 4, seccomp allow-list of 41"). */
 const char *jail_describe(void);
+
+/* False in builds with a sanitizer, whose run-time needs system calls of its own; they are for tests only. */
+bool jail_has_seccomp(void);

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/supervisor/supervisor.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/http/http.h"
+#include "lib/ipc/ipc.h"
+#include "server/role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define SHORT_LIFE_MS 1000      /* a role that dies sooner after its start ... */
+#define SHORT_LIVES_MOST 10u    /* ... so often in a row is in a loop */
+#define RESTART_DELAY_MS 50     /* doubled with each short life */
+#define RESTART_DELAY_MOST_MS 5000
+#define STOP_PATIENCE_MS 3000
+
+/* One process of ours. */
+struct child {
+    enum ipc_role role;
+    unsigned number;
+    pid_t pid;                  /* 0 when not running */
+    bool ready;
+    struct ipc_channel channel; /* fd -1 when not running */
+    int64_t started_ms;
+    int64_t start_at_ms;        /* when not running: not before */
+    unsigned short_lives;
+    int listeners[CONFIG_LISTEN_MAX]; /* responder: its own sockets, kept over restarts */
+    unsigned listeners_count;
+};
+
+struct supervisor {
+    const struct config *config;
+    struct child *children; /* registrar, signer, responders */
+    size_t count;
+    int signals;
+    bool stopping;
+    int64_t began_ms;
+    bool told_ready;
+};
+
+/* --- Before anything runs ----------------------------------------------------- */
+
+static enum status lock_directory(const struct config *config)
+{
+    char path[PATH_MAX];
+
+    TRY(config_absolute(config, "run", path));
+    TRY(file_make_directory(path, 0755));
+    TRY(config_absolute(config, "run/musterd.lock", path));
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600); /* kept until we end */
+    if (fd < 0)
+        return fail(FAULT, "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return fail(REFUSED, "%s: another musterd runs with this directory; end it first", config->directory);
+    return OK;
+}
+
+/* Started as root, a role owns its own directory and nothing else. */
+static enum status give_directory(const struct config *config, const char *name, enum ipc_role role)
+{
+    char path[PATH_MAX];
+
+    TRY(config_absolute(config, name, path));
+    TRY(file_make_directory(path, 0700));
+    if (geteuid() != 0 || config->uid_base == 0)
+        return OK;
+    const unsigned uid = config->uid_base + (unsigned)role;
+    if (chown(path, uid, uid) != 0)
+        return fail(FAULT, "%s: cannot give it to uid %u: %s", path, uid, strerror(errno));
+    return OK;
+}
+
+static enum status open_listeners(const struct config *config, struct child *responder)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        TRY(http_listen(config->listen[i], &responder->listeners[i]));
+        responder->listeners_count++;
+    }
+    return OK;
+}
+
+static enum status make_children(struct supervisor *s)
+{
+    s->count = 2 + s->config->responders;
+    s->children = calloc(s->count, sizeof *s->children);
+    if (!s->children)
+        return fail(FAULT, "no memory for %zu roles", s->count);
+    for (size_t i = 0; i < s->count; i++) {
+        struct child *c = &s->children[i];
+        c->role = i == 0 ? IPC_REGISTRAR : i == 1 ? IPC_SIGNER : IPC_RESPONDER;
+        c->number = i < 2 ? 0 : (unsigned)(i - 2);
+        c->channel.fd = -1;
+        if (c->role == IPC_RESPONDER)
+            TRY(open_listeners(s->config, c));
+    }
+    return OK;
+}
+
+/* --- Starting a role ------------------------------------------------------------ */
+
+/* In the child: our descriptors to their places, everything else closed, then the program again.
+ * The copies above 100 keep a source from being overwritten before it is moved. */
+static void become_role(const struct supervisor *s, const struct child *c, int channel)
+{
+    char number[16];
+    const char *const name = ipc_role_name(c->role);
+    char *const arguments[] = { (char *)"musterd", (char *)"role", (char *)name, number, (char *)s->config->directory, NULL };
+    int high[CONFIG_LISTEN_MAX];
+    sigset_t none;
+
+    snprintf(number, sizeof number, "%u", c->number);
+    channel = fcntl(channel, F_DUPFD, 100);
+    for (unsigned i = 0; i < c->listeners_count; i++)
+        high[i] = fcntl(c->listeners[i], F_DUPFD, 100);
+    if (dup2(channel, ROLE_SUPERVISOR_FD) < 0)
+        _exit(1);
+    for (unsigned i = 0; i < c->listeners_count; i++)
+        if (dup2(high[i], ROLE_LISTENERS_FD + (int)i) < 0)
+            _exit(1);
+    if (close_range((unsigned)ROLE_LISTENERS_FD + c->listeners_count, ~0u, 0) != 0)
+        _exit(1);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execv("/proc/self/exe", arguments);
+    _exit(1);
+}
+
+static enum status start_child(struct supervisor *s, struct child *c)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return fail(FAULT, "cannot make a channel: %s", strerror(errno));
+    const pid_t pid = fork();
+    if (pid == 0)
+        become_role(s, c, pair[1]);
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return fail(FAULT, "cannot start the %s: %s", ipc_role_name(c->role), strerror(errno));
+    }
+    TRY(ipc_channel_init(&c->channel, pair[0], IPC_SUPERVISOR, c->role, c->number));
+    c->pid = pid;
+    c->ready = false;
+    c->started_ms = clock_monotonic_ms();
+    log_write(LOG_INFO, "%s %u started, pid %d", ipc_role_name(c->role), c->number, (int)pid);
+    return OK;
+}
+
+/* --- Channels between the roles --------------------------------------------------- */
+
+static enum status send_peer(struct child *to, const struct child *other, int fd)
+{
+    const struct ipc_message m = { .kind = IPC_KIND_peer,
+                                   .peer = { .role = (uint8_t)other->role, .number = other->number } };
+
+    return ipc_send_with_fd(to->channel.fd, &m, fd);
+}
+
+static void link_pair(struct child *a, struct child *b)
+{
+    int pair[2];
+
+    if (!a->ready || !b->ready)
+        return;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        log_write(LOG_ERROR, "cannot make a channel: %s", strerror(errno));
+        return;
+    }
+    if (send_peer(a, b, pair[0]) != OK || send_peer(b, a, pair[1]) != OK)
+        log_write(LOG_WARNING, "%s", fail_text()); /* one of them is dying; its restart links them again */
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* Who talks to whom: everybody to the registrar, and nobody to anybody else. */
+static void link_child(struct supervisor *s, struct child *c)
+{
+    if (c->role != IPC_REGISTRAR) {
+        link_pair(&s->children[0], c);
+        return;
+    }
+    for (size_t i = 1; i < s->count; i++)
+        link_pair(c, &s->children[i]);
+}
+
+static void tell_when_ready(struct supervisor *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->children[i].ready)
+            return;
+    if (!s->told_ready)
+        log_write(LOG_NOTICE, "ready after %lld ms: %u responders at %s, enrolment at %s/scep/%s",
+                  (long long)(clock_monotonic_ms() - s->began_ms), s->config->responders, s->config->listen[0],
+                  s->config->public_url, s->config->paths[0].name);
+    s->told_ready = true;
+}
+
+static void hear_child(struct supervisor *s, struct child *c)
+{
+    struct ipc_message m;
+
+    if (ipc_channel_fill(&c->channel) == FAULT) {
+        ipc_channel_clear(&c->channel); /* SIGCHLD tells the rest */
+        return;
+    }
+    for (;;) {
+        const enum status status = ipc_channel_next(&c->channel, &m);
+        if (status == PENDING)
+            return;
+        if (status != OK) {
+            log_write(LOG_ERROR, "%s; ending the %s", fail_text(), ipc_role_name(c->role));
+            kill(c->pid, SIGKILL);
+            return;
+        }
+        c->ready = true;
+        log_write(LOG_INFO, "%s %u ready", ipc_role_name(c->role), c->number);
+        link_child(s, c);
+        tell_when_ready(s);
+    }
+}
+
+/* --- Death ------------------------------------------------------------------------- */
+
+static void describe_end(int result, char *text, size_t size)
+{
+    if (WIFSIGNALED(result))
+        snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(result), strsignal(WTERMSIG(result)));
+    else
+        snprintf(text, size, "ended with status %d", WEXITSTATUS(result));
+}
+
+/* Returns FAULT when the role is in a loop of dying and nothing can work without it. */
+static enum status bury_child(struct supervisor *s, struct child *c, int result)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    char how[80];
+
+    describe_end(result, how, sizeof how);
+    ipc_channel_clear(&c->channel);
+    c->pid = 0;
+    c->ready = false;
+    if (s->stopping)
+        return OK;
+    c->short_lives = now_ms - c->started_ms < SHORT_LIFE_MS ? c->short_lives + 1 : 0;
+    const unsigned doubled = c->short_lives < 10 ? c->short_lives : 10;
+    const int64_t delay_ms = c->short_lives < 2 ? 0 : RESTART_DELAY_MS * (INT64_C(1) << doubled);
+    c->start_at_ms = now_ms + (delay_ms < RESTART_DELAY_MOST_MS ? delay_ms : RESTART_DELAY_MOST_MS);
+    log_write(LOG_ERROR, "%s %u (%s); starting it again", ipc_role_name(c->role), c->number, how);
+    if (c->role != IPC_RESPONDER && c->short_lives >= SHORT_LIVES_MOST)
+        return fail(FAULT, "the %s died %u times in a row right after its start; its own log lines above say why",
+                    ipc_role_name(c->role), c->short_lives);
+    return OK;
+}
+
+static enum status reap(struct supervisor *s)
+{
+    int result;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &result, WNOHANG)) > 0)
+        for (size_t i = 0; i < s->count; i++)
+            if (s->children[i].pid == pid)
+                TRY(bury_child(s, &s->children[i], result));
+    return OK;
+}
+
+static enum status hear_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            s->stopping = true;
+    return reap(s);
+}
+
+/* Everything is durable at every moment, so to stop is to end: responders first, that nobody is
+ * accepted who cannot be answered. */
+static void stop_children(struct supervisor *s)
+{
+    s->stopping = true;
+    for (size_t i = s->count; i-- > 0;)
+        if (s->children[i].pid)
+            kill(s->children[i].pid, SIGTERM);
+    const int64_t until_ms = clock_monotonic_ms() + STOP_PATIENCE_MS;
+    for (;;) {
+        size_t alive = 0;
+        (void)reap(s);
+        for (size_t i = 0; i < s->count; i++)
+            alive += s->children[i].pid != 0;
+        if (alive == 0)
+            return;
+        if (clock_monotonic_ms() > until_ms)
+            break;
+        struct pollfd wait = { .fd = s->signals, .events = POLLIN };
+        (void)poll(&wait, 1, 50);
+    }
+    for (size_t i = 0; i < s->count; i++)
+        if (s->children[i].pid)
+            kill(s->children[i].pid, SIGKILL);
+}
+
+/* --- The loop ------------------------------------------------------------------------ */
+
+static enum status start_due(struct supervisor *s, int *wait_ms)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+
+    *wait_ms = -1;
+    for (size_t i = 0; i < s->count; i++) {
+        struct child *c = &s->children[i];
+        if (c->pid)
+            continue;
+        if (c->start_at_ms <= now_ms)
+            TRY(start_child(s, c));
+        else if (*wait_ms < 0 || c->start_at_ms - now_ms < *wait_ms)
+            *wait_ms = (int)(c->start_at_ms - now_ms);
+    }
+    return OK;
+}
+
+static enum status turn(struct supervisor *s, struct pollfd *polled)
+{
+    int wait_ms;
+
+    TRY(start_due(s, &wait_ms));
+    for (size_t i = 0; i < s->count; i++)
+        polled[i] = (struct pollfd){ .fd = s->children[i].channel.fd, .events = POLLIN };
+    polled[s->count] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
+    if (poll(polled, s->count + 1, wait_ms) < 0 && errno != EINTR)
+        return fail(FAULT, "poll: %s", strerror(errno));
+    for (size_t i = 0; i < s->count; i++)
+        if (polled[i].revents && s->children[i].channel.fd >= 0)
+            hear_child(s, &s->children[i]);
+    return hear_signals(s);
+}
+
+static enum status watch_signals(struct supervisor *s)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals < 0 ? fail(FAULT, "signalfd: %s", strerror(errno)) : OK;
+}
+
+enum status supervisor_run(const struct config *config)
+{
+    struct supervisor s = { .config = config, .began_ms = clock_monotonic_ms() };
+
+    TRY(lock_directory(config));
+    TRY(give_directory(config, CONFIG_REGISTRAR_DIRECTORY, IPC_REGISTRAR));
+    TRY(give_directory(config, CONFIG_SIGNER_DIRECTORY, IPC_SIGNER));
+    TRY(make_children(&s));
+    TRY(watch_signals(&s));
+    struct pollfd *polled = calloc(s.count + 1, sizeof *polled);
+    enum status status = polled ? OK : fail(FAULT, "no memory");
+    while (status == OK && !s.stopping)
+        status = turn(&s, polled);
+    stop_children(&s);
+    free(polled);
+    free(s.children);
+    return status;
+}
