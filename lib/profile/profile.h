@@ -48,9 +48,21 @@ struct profile {
 /* The table, and how many rows it has. */
 const struct profile_parameter *profile_parameters(size_t *count);
 
+/* One row by its name, exactly as written there; NULL when there is none. */
+const struct profile_parameter *profile_find_parameter(const char *name);
+
 /* Everything at its default. */
 void profile_init(struct profile *profile);
 void profile_clear(struct profile *profile); /* wipes */
+
+/* Give one parameter its value, from text; a list gets one more item.
+ * BAD_INPUT  out of range, or not of the form it must have; the text names the parameter and what
+ *            was expected, but never a secret's value */
+MUST_USE enum status profile_set(struct profile *profile, const struct profile_parameter *parameter,
+                                 const char *text);
+
+/* Is every required parameter there?  BAD_INPUT with the name of the first that is not. */
+MUST_USE enum status profile_check(const struct profile *profile);
 
 /* Read a profile; `from` names the source in error texts.
  * BAD_INPUT  "FILE:3: ..." unknown or doubled parameter, value out of range, a required one missing,
