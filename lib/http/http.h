@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HTTP, as far as Muster needs it: a server behind a request/response interface, so that a
- * faster loop can take libevent's place, and a client.
+ * HTTP, as far as Muster needs it: a server behind a request/response interface, on libevent's
+ * loop, and a client on libcurl.
  *
  * Link muster_http_server (libevent) or muster_http_client (libcurl); a program rarely needs both.
  */
@@ -47,18 +47,22 @@ typedef void http_handler(void *context, struct http_exchange *exchange);
 
 struct event_base;
 
-/* Serve on listening sockets (taken: closed with the server).
+/* Serve on listening sockets (taken: closed with the server, or when this fails).
  *   base     lent  libevent's loop
- * Refused by itself, with 4xx or 5xx and a close: over-long heads and bodies, unknown methods,
- * Transfer-Encoding, both Content-Length and Transfer-Encoding, connections over the limit. */
+ * Refused by itself, with 4xx or 5xx and a close: over-long heads and bodies, methods other than
+ * GET, HEAD and POST, Transfer-Encoding (501; 400 beside Content-Length), and whatever RFC 9112's
+ * grammar does not know.  header_timeout_s is the whole time for a head, and for an idle connection;
+ * body_timeout_s that for a body, and for the client to take the answer.  When all connections are
+ * taken, the one that has waited longest for its request gives way; if all are at work, 503. */
 MUST_USE enum status http_server_new(struct event_base *base, const int *listeners, size_t listener_count,
                                      const struct http_limits *limits, http_handler *handler, void *context,
                                      struct http_server **out);
-void http_server_free(struct http_server *server);
+void http_server_free(struct http_server *server); /* exchanges that are not answered yet die with it */
 
 const struct http_request *http_exchange_get_request(const struct http_exchange *exchange);
 
-/* Answer and end the exchange; fine too when the client has gone meanwhile. */
+/* Answer and end the exchange, which must not be touched any more; fine too when the client has
+ * gone meanwhile. */
 void http_exchange_reply(struct http_exchange *exchange, const struct http_response *response);
 
 /* The value of a query parameter, percent-decoded (a raw '+' stays '+'); appended.
@@ -87,6 +91,7 @@ void http_answer_clear(struct http_answer *answer);
 
 /* One request; no redirects are followed, only http and https, no netrc, no proxies but the environment's.
  *   type, body   for POST; pass NULL and an empty span for GET
+ *   out          zeroed, or an earlier answer, which is cleared
  * FAULT      could not connect, timed out, broke off (text says which)
  * BAD_INPUT  answer over the limit, or a URL we do not take */
 MUST_USE enum status http_client_request(struct http_client *client, const char *url, const char *type,
