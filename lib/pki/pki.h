@@ -77,7 +77,7 @@ MUST_USE enum status private_key_generate(struct key_spec spec, struct private_k
 /* Unencrypted PKCS#8 or traditional PEM.  `from` names the source in error texts. */
 MUST_USE enum status private_key_parse_pem(struct span pem, const char *from, struct private_key **out);
 
-/* The same from a file.  REFUSED where group or others may read it. */
+/* The same from a file.  REFUSED where its mode gives group or others any right. */
 MUST_USE enum status private_key_load(const char *path, struct private_key **out);
 
 /* PKCS#8 PEM, appended to `out` (which is wiped when cleared). */
@@ -244,12 +244,13 @@ struct cert_content {
 };
 
 /* Build the TBSCertificate and sign it: SKI (RFC 7093 s2 method 1: leftmost 160 bits of SHA-256)
- * and AKI are added, notAfter is cut to the issuer's.
+ * and AKI are added, notBefore and notAfter are cut to the issuer's.
  *
  *   issuer      lent   NULL makes a self-signed certificate (then `key` is its own key)
  *   out         DER, replaced
  *
- * BAD_INPUT  a serial of wrong size or sign, validity the wrong way round or outside the issuer's */
+ * BAD_INPUT  a serial of wrong size or sign, validity the wrong way round or wholly outside the issuer's,
+ *            `key` is not the issuer's, CA:TRUE without keyCertSign or the other way round, no name at all */
 MUST_USE enum status cert_issue(const struct cert_content *content, const struct cert *issuer,
                                 struct private_key *key, struct buf *out);
 
