@@ -113,6 +113,8 @@ struct cert *scep_message_get_signer(const struct scep_message *message);
  *
  * BAD_INPUT  an attribute missing, doubled, of wrong type or size; wrong shape inside
  * BAD_PROOF  signature or digest     REFUSED  algorithm (see scep_message_algorithm_refused)
+ * OK means, too: the messageType is one of enum scep_message_type, the senderNonce of a request has
+ * SCEP_NONCE_BYTES, and the key of a request's signer is one that a reply can be encrypted to.
  * Who the signer is, is not decided here. */
 MUST_USE enum status scep_message_prove(struct scep_message *message, struct cert *signer,
                                         const struct scep_policy *policy);
@@ -133,7 +135,7 @@ struct scep_identity {
 MUST_USE enum status scep_message_decrypt(struct scep_message *message, const struct scep_identity *recipients,
                                           size_t recipient_count, struct buf *plain);
 
-/* --- Building ----------------------------------------------------------- */
+/* --- Building: what is built replaces `out` ------------------------------ */
 
 /* A request, from a client (s3.3.1). */
 struct scep_request {

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/scep/attribute.h"
+
+#include "lib/scep/scep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BYTES(text) { (const uint8_t *)(text), sizeof(text) - 1 }
+#define TYPE(type) (1u << (type))
+
+#define PKCS9 "\x2a\x86\x48\x86\xf7\x0d\x01\x09"
+#define VERISIGN_PKI "\x60\x86\x48\x01\x86\xf8\x45\x01\x09"
+#define ID_SCEP "\x2b\x06\x01\x05\x05\x07\x18"
+
+/* A transactionID is opaque, and so is the kind of character string that it comes in. */
+#define CHARACTER_STRINGS                                                                           \
+    (TYPE(V_ASN1_PRINTABLESTRING) | TYPE(V_ASN1_UTF8STRING) | TYPE(V_ASN1_IA5STRING) |              \
+     TYPE(V_ASN1_T61STRING) | TYPE(V_ASN1_VISIBLESTRING) | TYPE(V_ASN1_NUMERICSTRING) |             \
+     TYPE(V_ASN1_GRAPHICSTRING) | TYPE(V_ASN1_GENERALSTRING) | TYPE(V_ASN1_UNIVERSALSTRING) |       \
+     TYPE(V_ASN1_BMPSTRING))
+
+struct attribute_rule {
+    const char *name;
+    const char *source;
+    struct span oid;
+    uint32_t types; /* universal tags that are taken */
+    const char *want;
+    size_t min_bytes;
+    size_t max_bytes;
+};
+
+/* Sizes that depend on the kind of message are looked at in prove.c. */
+static const struct attribute_rule rules[SCEP_ATTRIBUTE_COUNT] = {
+    [SCEP_ATTRIBUTE_CONTENT_TYPE] = { "contentType", "RFC 5652 s11.1", BYTES(PKCS9 "\x03"), TYPE(V_ASN1_OBJECT),
+                                      "an OBJECT IDENTIFIER", 0, 0 },
+    [SCEP_ATTRIBUTE_MESSAGE_DIGEST] = { "messageDigest", "RFC 5652 s11.2", BYTES(PKCS9 "\x04"),
+                                        TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING", 1, DIGEST_MAX_BYTES },
+    [SCEP_ATTRIBUTE_SIGNING_TIME] = { "signingTime", "RFC 5652 s11.3", BYTES(PKCS9 "\x05"),
+                                      TYPE(V_ASN1_UTCTIME) | TYPE(V_ASN1_GENERALIZEDTIME), "a Time", 1, 32 },
+    [SCEP_ATTRIBUTE_TRANSACTION] = { "transactionID", "RFC 8894 s3.2.1.1", BYTES(VERISIGN_PKI "\x07"),
+                                     CHARACTER_STRINGS, "a PrintableString", 1, SCEP_TRANSACTION_MAX_BYTES },
+    [SCEP_ATTRIBUTE_MESSAGE_TYPE] = { "messageType", "RFC 8894 s3.2.1.2", BYTES(VERISIGN_PKI "\x02"),
+                                      TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString", 1, 3 },
+    [SCEP_ATTRIBUTE_PKI_STATUS] = { "pkiStatus", "RFC 8894 s3.2.1.3", BYTES(VERISIGN_PKI "\x03"),
+                                    TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString", 1, 3 },
+    [SCEP_ATTRIBUTE_FAIL_INFO] = { "failInfo", "RFC 8894 s3.2.1.4", BYTES(VERISIGN_PKI "\x04"),
+                                   TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString", 1, 3 },
+    [SCEP_ATTRIBUTE_FAIL_INFO_TEXT] = { "failInfoText", "RFC 8894 s3.2.1.4", BYTES(ID_SCEP "\x01"),
+                                        CHARACTER_STRINGS, "a UTF8String", 0, 8192 },
+    [SCEP_ATTRIBUTE_SENDER_NONCE] = { "senderNonce", "RFC 8894 s3.2.1.5", BYTES(VERISIGN_PKI "\x05"),
+                                      TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING", 0, SCEP_MESSAGE_MAX_BYTES },
+    [SCEP_ATTRIBUTE_RECIPIENT_NONCE] = { "recipientNonce", "RFC 8894 s3.2.1.5", BYTES(VERISIGN_PKI "\x06"),
+                                         TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING", 0, SCEP_MESSAGE_MAX_BYTES },
+};
+
+/* step-ca sends failInfoText under the arc itself. */
+static const struct span odd_fail_info_text_oid = BYTES(ID_SCEP);
+
+const char *scep_attribute_name(enum scep_attribute kind)
+{
+    return rules[kind].name;
+}
+
+const char *scep_attribute_source(enum scep_attribute kind)
+{
+    return rules[kind].source;
+}
+
+/* --- Reading ------------------------------------------------------------ */
+
+/* SCEP_ATTRIBUTE_COUNT for one we do not know. */
+static enum scep_attribute kind_of(const ASN1_OBJECT *oid)
+{
+    const struct span bytes = scep_asn1_oid_bytes(oid);
+
+    for (size_t i = 0; i < SCEP_ATTRIBUTE_COUNT; i++)
+        if (span_equal(bytes, rules[i].oid))
+            return (enum scep_attribute)i;
+    if (span_equal(bytes, odd_fail_info_text_oid))
+        return SCEP_ATTRIBUTE_FAIL_INFO_TEXT;
+    return SCEP_ATTRIBUTE_COUNT;
+}
+
+static bool is_of_type(const ASN1_TYPE *value, uint32_t types)
+{
+    return value->type >= 1 && value->type <= 30 && (types & TYPE(value->type));
+}
+
+bool scep_attribute_is_opaque_text(const ASN1_TYPE *value)
+{
+    return is_of_type(value, CHARACTER_STRINGS | TYPE(V_ASN1_OCTET_STRING));
+}
+
+static enum status check_value(const struct attribute_rule *rule, const ASN1_TYPE *value)
+{
+    const struct span bytes = scep_asn1_any_bytes(value);
+
+    if (!is_of_type(value, rule->types))
+        return fail(BAD_INPUT, "%s: %s is of type %s, want %s", rule->source, rule->name,
+                    value->type > 0 && value->type < 31 ? ASN1_tag2str(value->type) : "unknown", rule->want);
+    if (bytes.len < rule->min_bytes || bytes.len > rule->max_bytes)
+        return fail(BAD_INPUT, "%s: %s is %zu bytes, want %zu to %zu", rule->source, rule->name, bytes.len,
+                    rule->min_bytes, rule->max_bytes);
+    return OK;
+}
+
+static enum status collect_one(const struct scep_asn1_attribute *attribute, const struct attribute_rule *rule,
+                               struct scep_attribute_slot *slot, bool *is_seen)
+{
+    const int count = sk_ASN1_TYPE_num(attribute->values);
+
+    slot->is_sound = false;
+    if (*is_seen)
+        return fail(BAD_INPUT, "%s: %s is there twice", rule->source, rule->name);
+    *is_seen = true;
+    if (count > 0)
+        slot->value = sk_ASN1_TYPE_value(attribute->values, 0);
+    if (count != 1)
+        return fail(BAD_INPUT, "%s: %s has %d values, want 1", rule->source, rule->name, count);
+    TRY(check_value(rule, slot->value));
+    slot->is_sound = true;
+    return OK;
+}
+
+enum status scep_attributes_collect(const OPENSSL_STACK *attributes,
+                                    struct scep_attribute_slot slots[SCEP_ATTRIBUTE_COUNT])
+{
+    bool is_seen[SCEP_ATTRIBUTE_COUNT] = { false };
+    char first_defect[256] = "";
+
+    for (int i = 0; i < OPENSSL_sk_num(attributes); i++) {
+        const struct scep_asn1_attribute *attribute = OPENSSL_sk_value(attributes, i);
+        const enum scep_attribute kind = kind_of(attribute->type);
+        if (kind == SCEP_ATTRIBUTE_COUNT)
+            continue;
+        if (collect_one(attribute, &rules[kind], &slots[kind], &is_seen[kind]) != OK && !*first_defect)
+            snprintf(first_defect, sizeof first_defect, "%s", fail_text());
+    }
+    if (*first_defect)
+        return fail(BAD_INPUT, "%s", first_defect);
+    return OK;
+}
+
+/* --- Writing ------------------------------------------------------------ */
+
+void scep_attributes_init(struct scep_attributes *attributes)
+{
+    *attributes = (struct scep_attributes){ .bytes = { 0 } };
+    attributes->der.out = &attributes->bytes;
+    if (!buf_reserve(&attributes->bytes, 1024))
+        attributes->der.failed = true;
+}
+
+void scep_attributes_clear(struct scep_attributes *attributes)
+{
+    buf_clear(&attributes->bytes);
+    attributes->count = 0;
+}
+
+void scep_attributes_add(struct scep_attributes *attributes, enum scep_attribute kind, uint8_t tag, struct span value)
+{
+    struct scep_der *der = &attributes->der;
+
+    if (attributes->count == SCEP_ATTRIBUTES_MAX) {
+        der->failed = true;
+        return;
+    }
+    const size_t attribute = scep_der_open(der, DER_SEQUENCE);
+    scep_der_put(der, DER_OBJECT, rules[kind].oid);
+    const size_t values = scep_der_open(der, DER_SET);
+    scep_der_put(der, tag, value);
+    scep_der_close(der, values);
+    scep_der_close(der, attribute);
+    attributes->end[attributes->count++] = attributes->bytes.len;
+}
+
+void scep_attributes_add_number(struct scep_attributes *attributes, enum scep_attribute kind, int value)
+{
+    char text[12];
+
+    snprintf(text, sizeof text, "%d", value);
+    scep_attributes_add(attributes, kind, DER_PRINTABLE_STRING, span_of_text(text));
+}
+
+void scep_attributes_add_time(struct scep_attributes *attributes, int64_t when_s)
+{
+    const time_t when = (time_t)when_s;
+    struct tm utc;
+    char text[32];
+
+    if (!gmtime_r(&when, &utc)) {
+        attributes->der.failed = true;
+        return;
+    }
+    const bool is_utc_time = utc.tm_year >= 50 && utc.tm_year < 150;
+    const size_t len = strftime(text, sizeof text, "%Y%m%d%H%M%SZ", &utc);
+    if (is_utc_time)
+        scep_attributes_add(attributes, SCEP_ATTRIBUTE_SIGNING_TIME, DER_UTC_TIME, span_of(text + 2, len - 2));
+    else
+        scep_attributes_add(attributes, SCEP_ATTRIBUTE_SIGNING_TIME, DER_GENERALIZED_TIME, span_of(text, len));
+}
+
+/* X.690 s11.6: as octet strings, the shorter one padded with zeros; none of ours is a prefix of another. */
+static int compare_encodings(const void *a, const void *b)
+{
+    const struct span *left = a;
+    const struct span *right = b;
+    const size_t common = left->len < right->len ? left->len : right->len;
+    const int order = memcmp(left->ptr, right->ptr, common);
+
+    if (order != 0)
+        return order;
+    return (left->len > right->len) - (left->len < right->len);
+}
+
+enum status scep_attributes_write(const struct scep_attributes *attributes, struct buf *out)
+{
+    struct span sorted[SCEP_ATTRIBUTES_MAX];
+    struct scep_der der = { .out = out, .failed = attributes->der.failed };
+    size_t start = 0;
+
+    TRY(scep_der_finish(&der));
+    for (size_t i = 0; i < attributes->count; i++) {
+        sorted[i] = span_of(attributes->bytes.ptr + start, attributes->end[i] - start);
+        start = attributes->end[i];
+    }
+    qsort(sorted, attributes->count, sizeof sorted[0], compare_encodings);
+    out->len = 0;
+    const size_t set = scep_der_open(&der, DER_SET);
+    for (size_t i = 0; i < attributes->count; i++)
+        scep_der_copy(&der, sorted[i]);
+    scep_der_close(&der, set);
+    return scep_der_finish(&der);
+}
+
+bool scep_is_printable_string(struct span text)
+{
+    static const char others[] = " '()+,-./:=?";
+
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.ptr[i];
+        const bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        const bool is_digit = c >= '0' && c <= '9';
+        if (!is_letter && !is_digit && (c == 0 || !strchr(others, c)))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Degenerate certificates-only SignedData (RFC 8894 s3.4).
+ */
+#include "lib/scep/algorithm.h"
+#include "lib/scep/der.h"
+
+#define CERTS_MAX 32
+
+/* The certificates stay in the order they are given and are not sorted: clients in the field pick by
+ * position, and RFC 8894 s3.3.2.1 wants the issued one recognisable.  RFC 5652 asks for DER only in
+ * what is signed. */
+enum status scep_certs_build(const struct span *certificates, size_t count, struct buf *out)
+{
+    struct scep_der der = { .out = out };
+
+    if (count == 0 || count > CERTS_MAX)
+        return fail(BAD_INPUT, "RFC 8894 s3.4: %zu certificates, want 1 to %d", count, CERTS_MAX);
+    out->len = 0;
+    const size_t info = scep_der_open(&der, DER_SEQUENCE);
+    scep_der_put(&der, DER_OBJECT, scep_oid_signed_data);
+    const size_t explicit = scep_der_open(&der, DER_CONTEXT_0);
+    const size_t data = scep_der_open(&der, DER_SEQUENCE);
+    scep_der_put(&der, DER_INTEGER, SPAN_LITERAL("\1"));
+    scep_der_put(&der, DER_SET, span_of(NULL, 0));
+    const size_t content = scep_der_open(&der, DER_SEQUENCE);
+    scep_der_put(&der, DER_OBJECT, scep_oid_data);
+    scep_der_close(&der, content);
+    const size_t set = scep_der_open(&der, DER_CONTEXT_0);
+    for (size_t i = 0; i < count; i++)
+        scep_der_copy(&der, certificates[i]);
+    scep_der_close(&der, set);
+    scep_der_put(&der, DER_SET, span_of(NULL, 0));
+    scep_der_close(&der, data);
+    scep_der_close(&der, explicit);
+    scep_der_close(&der, info);
+    return scep_der_finish(&der);
+}
+
+static enum status read_signed_data(struct span der, struct scep_signed_data **out)
+{
+    AUTO(scep_content_info_freep) struct scep_content_info *info = scep_content_info_read(der);
+
+    if (!info || !span_equal(scep_asn1_oid_bytes(info->type), scep_oid_signed_data) || !info->content ||
+        info->content->type != V_ASN1_SEQUENCE)
+        return fail(BAD_INPUT, "RFC 8894 s3.4: %zu bytes that are not one signedData", der.len);
+    *out = scep_signed_data_read(scep_asn1_any_bytes(info->content));
+    if (!*out)
+        return fail(BAD_INPUT, "RFC 5652 s5.1: the SignedData does not decode");
+    return OK;
+}
+
+static enum status append_certificate(const ASN1_TYPE *any, struct cert_list *list)
+{
+    struct cert *cert = NULL;
+
+    if (any->type != V_ASN1_SEQUENCE)
+        return fail(BAD_INPUT, "RFC 8894 s3.4: something else than a certificate among the certificates");
+    TRY(cert_parse(scep_asn1_any_bytes(any), &cert));
+    return cert_list_append(list, cert);
+}
+
+static enum status read_certificates(const STACK_OF(ASN1_TYPE) *certificates, struct cert_list *list)
+{
+    const int count = certificates ? sk_ASN1_TYPE_num(certificates) : 0;
+
+    if (count > CERTS_MAX)
+        return fail(BAD_INPUT, "RFC 8894 s3.4: %d certificates, want %d at most", count, CERTS_MAX);
+    for (int i = 0; i < count; i++)
+        TRY(append_certificate(sk_ASN1_TYPE_value(certificates, i), list));
+    return OK;
+}
+
+/* Signers are not looked at: who trusts the certificates proves them one by one. */
+enum status scep_certs_parse(struct span der, struct cert_list *list)
+{
+    AUTO(scep_signed_data_freep) struct scep_signed_data *data = NULL;
+    AUTO(cert_list_clear) struct cert_list found = { 0 };
+
+    if (der.len == 0 || der.len > SCEP_MESSAGE_MAX_BYTES)
+        return fail(BAD_INPUT, "certificates in %zu bytes, want 1 to %zu", der.len, SCEP_MESSAGE_MAX_BYTES);
+    TRY(read_signed_data(der, &data));
+    TRY(read_certificates(data->certificates, &found));
+    for (size_t i = 0; i < found.count; i++)
+        TRY(cert_list_append(list, take(found.items[i])));
+    return OK;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pkcsPKIEnvelope: EnvelopedData for exactly one KeyTransRecipientInfo (RFC 8894 s3.2.2, RFC 5652 s6).
+ */
+#include "lib/scep/message.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+
+#define KEY_MAX_BYTES 32
+#define BLOCK_MAX_BYTES 16
+
+/* --- Shape ---------------------------------------------------------------- */
+
+/* The RecipientInfo choices that are refused, by tag. */
+static const char *recipient_kind(const ASN1_TYPE *recipient)
+{
+    static const char *const names[] = { [1] = "KeyAgreeRecipientInfo", [2] = "KEKRecipientInfo",
+                                         [3] = "PasswordRecipientInfo", [4] = "OtherRecipientInfo" };
+    const struct span der = scep_asn1_any_bytes(recipient);
+
+    if (recipient->type != V_ASN1_OTHER || der.len == 0)
+        return "unknown RecipientInfo";
+    const unsigned tag = der.ptr[0] & 0x1fu;
+    return tag >= 1 && tag <= 4 ? names[tag] : "unknown RecipientInfo";
+}
+
+static enum status read_recipient(struct scep_message *m)
+{
+    const STACK_OF(ASN1_TYPE) *recipients = m->envelope->recipients;
+    const int count = sk_ASN1_TYPE_num(recipients);
+
+    if (count != 1)
+        return fail(BAD_INPUT, "RFC 8894 s3.2.2: %d recipients, want 1", count);
+    const ASN1_TYPE *recipient = sk_ASN1_TYPE_value(recipients, 0);
+    if (recipient->type != V_ASN1_SEQUENCE)
+        return fail(BAD_INPUT, "RFC 8894 s3.1: a %s, want a KeyTransRecipientInfo", recipient_kind(recipient));
+    m->transport = scep_key_transport_read(scep_asn1_any_bytes(recipient));
+    if (!m->transport)
+        return fail(BAD_INPUT, "RFC 5652 s6.2.1: the KeyTransRecipientInfo does not decode");
+    return OK;
+}
+
+static enum status read_padding(struct scep_message *m)
+{
+    const enum status status = scep_key_transport_padding(m->transport->algorithm, &m->padding);
+
+    m->padding_is_known = status == OK;
+    m->header.oaep = status == OK && m->padding != KEY_PADDING_PKCS1;
+    if (status != REFUSED)
+        return status;
+    snprintf(m->padding_text, sizeof m->padding_text, "%s", fail_text()); /* prove.c says it */
+    return OK;
+}
+
+static enum status read_encrypted_content(struct scep_message *m)
+{
+    const struct scep_encrypted_content *content = m->envelope->content;
+    char type[SCEP_OID_TEXT_BYTES];
+
+    if (!span_equal(scep_asn1_oid_bytes(content->type), scep_oid_data)) {
+        scep_asn1_oid_text(content->type, type);
+        return fail(BAD_INPUT, "RFC 8894 s3.2.2: the encrypted content is of type %s, want data", type);
+    }
+    if (!content->bytes || ASN1_STRING_length(content->bytes) == 0)
+        return fail(BAD_INPUT, "RFC 8894 s3.2.2: no encryptedContent");
+    m->cipher = scep_cipher_rule_of(content->cipher);
+    if (!m->cipher)
+        return OK;
+    m->header.cipher = m->cipher->cipher;
+    const ASN1_TYPE *iv = content->cipher->parameter;
+    if (!iv || iv->type != V_ASN1_OCTET_STRING || scep_asn1_any_bytes(iv).len != m->cipher->block_bytes)
+        return fail(BAD_INPUT, "RFC 3565 s2.3.1: the parameter of %s is not an IV of %zu bytes", m->cipher->name,
+                    m->cipher->block_bytes);
+    return OK;
+}
+
+enum status scep_envelope_read(struct scep_message *m)
+{
+    char type[SCEP_OID_TEXT_BYTES];
+    AUTO(scep_content_info_freep) struct scep_content_info *inner = scep_content_info_read(m->content);
+
+    if (!inner)
+        return fail(BAD_INPUT, "RFC 8894 s3.2.2: the signed content is not a ContentInfo");
+    if (!span_equal(scep_asn1_oid_bytes(inner->type), scep_oid_enveloped_data)) {
+        scep_asn1_oid_text(inner->type, type);
+        return fail(BAD_INPUT, "RFC 8894 s3.2.2: the signed content is of type %s, want envelopedData", type);
+    }
+    if (!inner->content || inner->content->type != V_ASN1_SEQUENCE)
+        return fail(BAD_INPUT, "RFC 5652 s6.1: envelopedData without an EnvelopedData");
+    m->envelope = scep_enveloped_data_read(scep_asn1_any_bytes(inner->content));
+    if (!m->envelope)
+        return fail(BAD_INPUT, "RFC 5652 s6.1: the EnvelopedData does not decode");
+    TRY(read_encrypted_content(m));
+    TRY(read_recipient(m));
+    return read_padding(m);
+}
+
+/* --- Content cipher -------------------------------------------------------- */
+
+/* Fetched once; one context for all, reset after each use, which wipes the key. */
+static EVP_CIPHER *fetched[SCEP_AES256_CBC + 1];
+static EVP_CIPHER_CTX *context;
+
+static enum status prepare_cipher(const struct scep_cipher_rule *rule)
+{
+    if (!context)
+        context = EVP_CIPHER_CTX_new();
+    if (!fetched[rule->cipher])
+        fetched[rule->cipher] = EVP_CIPHER_fetch(NULL, rule->name, NULL);
+    if (context && fetched[rule->cipher])
+        return OK;
+    ERR_clear_error();
+    return fail(FAULT, "libcrypto has no %s", rule->name);
+}
+
+struct content_key {
+    uint8_t key[KEY_MAX_BYTES];
+    uint8_t iv[BLOCK_MAX_BYTES];
+};
+
+static void content_key_clear(struct content_key *key)
+{
+    explicit_bzero(key, sizeof *key);
+}
+
+/* Run the cipher over `in` with PKCS #7 padding, appending to `out`; false when it fails. */
+static bool run_cipher(const struct scep_cipher_rule *rule, const struct content_key *key, bool encrypt,
+                       struct span in, struct buf *out)
+{
+    int len = 0;
+    int rest = 0;
+    uint8_t *to = buf_reserve(out, in.len + BLOCK_MAX_BYTES);
+
+    if (!to)
+        return false;
+    const bool done = EVP_CipherInit_ex2(context, fetched[rule->cipher], key->key, key->iv, encrypt, NULL) == 1 &&
+                      EVP_CipherUpdate(context, to, &len, in.ptr, (int)in.len) == 1 &&
+                      EVP_CipherFinal_ex(context, to + len, &rest) == 1;
+    EVP_CIPHER_CTX_reset(context);
+    ERR_clear_error();
+    if (done)
+        out->len += (size_t)(len + rest);
+    return done;
+}
+
+/* --- Opening ---------------------------------------------------------------- */
+
+/* Every messageData is one SEQUENCE.  What a wrong key leaves behind by chance is not, and must
+ * not be told from what a wrong padding leaves. */
+static bool is_one_sequence(struct span der)
+{
+    const unsigned char *at = der.ptr;
+    long len = 0;
+    int tag = 0;
+    int class = 0;
+
+    const int head = der.len ? ASN1_get_object(&at, &len, &tag, &class, (long)der.len) : 0x80;
+    ERR_clear_error();
+    if ((head & 0x80) || tag != V_ASN1_SEQUENCE || class != V_ASN1_UNIVERSAL)
+        return false;
+    return (head & 1) || at + len == der.ptr + der.len;
+}
+
+/* One answer for a wrong recipient, key, padding and content. */
+static enum status not_opened(struct buf *plain)
+{
+    buf_clear(plain);
+    return fail(BAD_PROOF, "RFC 8894 s3.2.2: the pkcsPKIEnvelope is not for us or does not decrypt");
+}
+
+static const struct scep_identity *find_recipient(const struct scep_message *m, const struct scep_identity *recipients,
+                                                  size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (scep_entity_is(m->transport->id, recipients[i].cert))
+            return &recipients[i];
+    return NULL;
+}
+
+enum status scep_message_decrypt(struct scep_message *message, const struct scep_identity *recipients,
+                                 size_t recipient_count, struct buf *plain)
+{
+    AUTO(content_key_clear) struct content_key key = { 0 };
+
+    if (!message->is_proved)
+        return fail(BAD_INPUT, "RFC 8894 s3.1: a message is proved before it is decrypted");
+    if (!message->transport || !message->cipher)
+        return fail(BAD_INPUT, "RFC 8894 s3.2.2: there is no pkcsPKIEnvelope");
+    const struct scep_cipher_rule *cipher = message->cipher;
+    const struct scep_identity *recipient = find_recipient(message, recipients, recipient_count);
+    if (!recipient)
+        return not_opened(plain);
+    TRY(prepare_cipher(cipher));
+    const struct scep_encrypted_content *content = message->envelope->content;
+    memcpy(key.iv, scep_asn1_any_bytes(content->cipher->parameter).ptr, cipher->block_bytes);
+    TRY(private_key_decrypt(recipient->key, message->padding,
+                            scep_asn1_string_bytes(message->transport->encrypted_key), cipher->key_bytes, key.key));
+    plain->len = 0;
+    if (!run_cipher(cipher, &key, false, scep_asn1_string_bytes(content->bytes), plain) ||
+        !is_one_sequence(buf_span(plain)))
+        return not_opened(plain);
+    return OK;
+}
+
+/* --- Building --------------------------------------------------------------- */
+
+void scep_der_put_issuer_serial(struct scep_der *der, const struct cert *cert)
+{
+    const size_t mark = scep_der_open(der, DER_SEQUENCE);
+
+    scep_der_copy(der, cert_get_issuer(cert));
+    scep_der_put_integer(der, cert_get_serial(cert));
+    scep_der_close(der, mark);
+}
+
+static void put_recipient(struct scep_der *der, const struct cert *recipient, enum key_padding padding,
+                          struct span encrypted_key)
+{
+    const size_t set = scep_der_open(der, DER_SET);
+    const size_t info = scep_der_open(der, DER_SEQUENCE);
+
+    scep_der_put(der, DER_INTEGER, SPAN_LITERAL("\0"));
+    scep_der_put_issuer_serial(der, recipient);
+    scep_der_copy(der, scep_key_transport_identifier(padding));
+    scep_der_put(der, DER_OCTET_STRING, encrypted_key);
+    scep_der_close(der, info);
+    scep_der_close(der, set);
+}
+
+static void put_encrypted_content(struct scep_der *der, const struct scep_cipher_rule *cipher,
+                                  const struct content_key *key, struct span plain)
+{
+    const size_t content = scep_der_open(der, DER_SEQUENCE);
+    scep_der_put(der, DER_OBJECT, scep_oid_data);
+    const size_t algorithm = scep_der_open(der, DER_SEQUENCE);
+    scep_der_put(der, DER_OBJECT, cipher->oid);
+    scep_der_put(der, DER_OCTET_STRING, span_of(key->iv, cipher->block_bytes));
+    scep_der_close(der, algorithm);
+    const size_t bytes = scep_der_open(der, DER_CONTEXT_0_PRIMITIVE);
+    if (!der->failed && !run_cipher(cipher, key, true, plain, der->out))
+        der->failed = true;
+    scep_der_close(der, bytes);
+    scep_der_close(der, content);
+}
+
+/* EnvelopedData version 0 for a recipient by issuerAndSerialNumber. */
+static enum status write_envelope(const struct scep_cipher_rule *cipher, const struct content_key *key,
+                                  struct cert *recipient, enum key_padding padding, struct span plain,
+                                  struct buf *out)
+{
+    AUTO(buf_clear) struct buf encrypted_key = { 0 };
+    struct public_key *to = NULL;
+    struct scep_der der = { .out = out };
+
+    TRY(cert_get_key(recipient, &to));
+    TRY(public_key_encrypt(to, padding, span_of(key->key, cipher->key_bytes), &encrypted_key));
+    out->len = 0;
+    const size_t info = scep_der_open(&der, DER_SEQUENCE);
+    scep_der_put(&der, DER_OBJECT, scep_oid_enveloped_data);
+    const size_t explicit = scep_der_open(&der, DER_CONTEXT_0);
+    const size_t data = scep_der_open(&der, DER_SEQUENCE);
+    scep_der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
+    put_recipient(&der, recipient, padding, buf_span(&encrypted_key));
+    put_encrypted_content(&der, cipher, key, plain);
+    scep_der_close(&der, data);
+    scep_der_close(&der, explicit);
+    scep_der_close(&der, info);
+    return scep_der_finish(&der);
+}
+
+enum status scep_envelope_build(struct span plain, struct cert *recipient, enum scep_cipher cipher,
+                                enum key_padding padding, struct buf *out)
+{
+    AUTO(content_key_clear) struct content_key key = { 0 };
+    const struct scep_cipher_rule *rule = scep_cipher_rule(cipher);
+
+    if (!rule)
+        return fail(BAD_INPUT, "RFC 8894 s2.9: no content cipher is chosen");
+    TRY(prepare_cipher(rule));
+    if (RAND_priv_bytes(key.key, (int)rule->key_bytes) != 1 || RAND_bytes(key.iv, (int)rule->block_bytes) != 1)
+        return fail(FAULT, "libcrypto has no random bytes");
+    return write_envelope(rule, &key, recipient, padding, plain, out);
+}

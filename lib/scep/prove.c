@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Step two: the message is what its signer signed, with algorithms that we take.
+ */
+#include "lib/scep/message.h"
+
+static enum status refuse_algorithm(struct scep_message *m, const char *what, const X509_ALGOR *algorithm,
+                                    const char *want)
+{
+    char text[SCEP_OID_TEXT_BYTES];
+
+    m->is_algorithm_refused = true;
+    scep_asn1_oid_text(algorithm->algorithm, text);
+    return fail(REFUSED, "RFC 8894 s3.5.2: %s %s is not accepted here, want %s", what, text, want);
+}
+
+static bool is_digest_allowed(enum digest digest, const struct scep_policy *policy)
+{
+    switch (digest) {
+    case DIGEST_NONE:
+    case DIGEST_MD5: /* RFC 8894 s2.9: MUST NOT */
+        return false;
+    case DIGEST_SHA1:
+        return policy->allow_sha1;
+    case DIGEST_SHA256:
+    case DIGEST_SHA384:
+    case DIGEST_SHA512:
+        return true;
+    }
+    return false;
+}
+
+static enum status check_signature_algorithm(struct scep_message *m)
+{
+    const struct scep_signature_rule *rule = scep_signature_rule_of(m->signer_info->signature_algorithm);
+
+    if (!rule)
+        return refuse_algorithm(m, "signature algorithm", m->signer_info->signature_algorithm,
+                                "RSA with PKCS #1 v1.5, or ECDSA");
+    if (rule->digest != DIGEST_NONE && rule->digest != m->header.digest)
+        return fail(BAD_INPUT, "RFC 5652 s5.3: the signature algorithm goes with %s, the digest is %s",
+                    scep_digest_name(rule->digest), scep_digest_name(m->header.digest));
+    return OK;
+}
+
+static enum status check_envelope_algorithms(struct scep_message *m, const struct scep_policy *policy)
+{
+    if (!m->envelope)
+        return OK;
+    if (!m->cipher || (m->cipher->cipher == SCEP_DES3_CBC && !policy->allow_des3))
+        return refuse_algorithm(m, "content cipher", m->envelope->content->cipher, "AES-CBC");
+    if (!m->padding_is_known) {
+        m->is_algorithm_refused = true;
+        return fail(REFUSED, "%s", m->padding_text);
+    }
+    return OK;
+}
+
+static enum status check_algorithms(struct scep_message *m, const struct scep_policy *policy)
+{
+    if (!is_digest_allowed(m->header.digest, policy))
+        return refuse_algorithm(m, "digest", m->signer_info->digest, "SHA-256, SHA-384 or SHA-512");
+    TRY(check_signature_algorithm(m));
+    return check_envelope_algorithms(m, policy);
+}
+
+/* The key that must have signed: of the certificate we were given or of the embedded one. */
+static enum status get_signer_key(struct scep_message *m, struct cert *given, struct public_key **out)
+{
+    struct cert *signer = given ? given : m->signer;
+
+    if (!signer)
+        return fail(BAD_INPUT, "RFC 8894 s2.3: the certificate of the signer is not in the message");
+    if (given && !scep_entity_is(m->signer_info->id, given))
+        return fail(BAD_PROOF, "RFC 5652 s5.3: somebody else signed the message");
+    TRY(cert_get_key(signer, out));
+    const bool is_rsa = public_key_get_spec(*out).kind == KEY_RSA;
+    if (is_rsa != scep_signature_rule_of(m->signer_info->signature_algorithm)->is_rsa)
+        return fail(BAD_INPUT, "RFC 5652 s5.3: the signature algorithm does not go with the signer's key");
+    /* Known before anything is issued or a password burned: the answer could not be encrypted. */
+    if (!is_rsa && m->header.message_type != SCEP_CERT_REP) {
+        m->is_algorithm_refused = true;
+        return fail(REFUSED, "RFC 8894 s3.1: a request signed with an EC key, to which no reply can be encrypted");
+    }
+    return OK;
+}
+
+static enum status check_content_type(const struct scep_message *m)
+{
+    const ASN1_TYPE *value = m->attributes[SCEP_ATTRIBUTE_CONTENT_TYPE].value;
+
+    if (!span_equal(scep_asn1_oid_bytes(value->value.object), scep_oid_data))
+        return fail(BAD_INPUT, "RFC 5652 s11.1: the contentType attribute differs from eContentType");
+    return OK;
+}
+
+static enum status check_message_digest(const struct scep_message *m)
+{
+    uint8_t digest[DIGEST_MAX_BYTES];
+    const size_t len = digest_bytes(m->header.digest, m->content, digest);
+    const struct span said = scep_asn1_any_bytes(m->attributes[SCEP_ATTRIBUTE_MESSAGE_DIGEST].value);
+
+    if (said.len != len)
+        return fail(BAD_INPUT, "RFC 5652 s11.2: messageDigest is %zu bytes, want %zu", said.len, len);
+    if (!span_equal(said, span_of(digest, len)))
+        return fail(BAD_PROOF, "RFC 5652 s5.6: the content has another digest than messageDigest says");
+    return OK;
+}
+
+/* Signed is the DER of the SET OF, so sorted; but some sort nothing and sign what they send. */
+static enum status check_signature(const struct scep_message *m, struct public_key *key)
+{
+    AUTO(buf_clear) struct buf received = { 0 };
+    AUTO(buf_clear) struct buf sorted = { 0 };
+    const OPENSSL_STACK *attributes = m->signer_info->signed_attributes;
+    const struct span signature = scep_asn1_string_bytes(m->signer_info->signature);
+
+    TRY(scep_attributes_encode(attributes, SCEP_ORDER_RECEIVED, &received));
+    const enum status status = public_key_verify(key, m->header.digest, buf_span(&received), signature);
+    if (status != BAD_PROOF)
+        return status;
+    TRY(scep_attributes_encode(attributes, SCEP_ORDER_SORTED, &sorted));
+    if (!span_equal(buf_span(&received), buf_span(&sorted)) &&
+        public_key_verify(key, m->header.digest, buf_span(&sorted), signature) == OK)
+        return OK;
+    return fail(BAD_PROOF, "RFC 5652 s5.6: the signature does not hold");
+}
+
+enum status scep_message_prove(struct scep_message *message, struct cert *signer, const struct scep_policy *policy)
+{
+    struct public_key *key = NULL;
+
+    message->is_proved = false;
+    message->is_algorithm_refused = false;
+    if (message->defect != OK)
+        return fail(message->defect, "%s", message->defect_text);
+    TRY(check_algorithms(message, policy));
+    TRY(get_signer_key(message, signer, &key));
+    TRY(check_content_type(message));
+    TRY(check_message_digest(message));
+    TRY(check_signature(message, key));
+    message->is_proved = true;
+    return OK;
+}

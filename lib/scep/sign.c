@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A pkiMessage around content and attributes: SignedData with one SignerInfo (RFC 8894 s3.2).
+ */
+#include "lib/scep/message.h"
+
+#include <openssl/rand.h>
+
+#define VERSION_1 SPAN_LITERAL("\1")
+
+enum status scep_attributes_add_fresh_nonce(struct scep_attributes *attributes)
+{
+    uint8_t nonce[SCEP_NONCE_BYTES];
+
+    if (RAND_bytes(nonce, sizeof nonce) != 1)
+        return fail(FAULT, "libcrypto has no random bytes");
+    scep_attributes_add(attributes, SCEP_ATTRIBUTE_SENDER_NONCE, DER_OCTET_STRING, span_of(nonce, sizeof nonce));
+    return OK;
+}
+
+static void add_cms_attributes(const struct scep_signing *signing, struct scep_attributes *attributes)
+{
+    uint8_t digest[DIGEST_MAX_BYTES];
+    const size_t len = digest_bytes(signing->digest, signing->content, digest);
+
+    scep_attributes_add(attributes, SCEP_ATTRIBUTE_CONTENT_TYPE, DER_OBJECT, scep_oid_data);
+    scep_attributes_add(attributes, SCEP_ATTRIBUTE_MESSAGE_DIGEST, DER_OCTET_STRING, span_of(digest, len));
+    scep_attributes_add_time(attributes, signing->now_s);
+}
+
+static void put_content(struct scep_der *der, struct span content)
+{
+    const size_t info = scep_der_open(der, DER_SEQUENCE);
+
+    scep_der_put(der, DER_OBJECT, scep_oid_data);
+    if (content.len) {
+        const size_t explicit = scep_der_open(der, DER_CONTEXT_0);
+        scep_der_put(der, DER_OCTET_STRING, content);
+        scep_der_close(der, explicit);
+    }
+    scep_der_close(der, info);
+}
+
+/* `attributes` is the SET OF that was signed: tagged [0] here. */
+static void put_signer_info(struct scep_der *der, const struct scep_signing *signing, struct span attributes,
+                            struct span signature)
+{
+    const enum key_kind kind = public_key_get_spec(private_key_get_public(signing->signer.key)).kind;
+    const size_t set = scep_der_open(der, DER_SET);
+    const size_t info = scep_der_open(der, DER_SEQUENCE);
+
+    scep_der_put(der, DER_INTEGER, VERSION_1);
+    scep_der_put_issuer_serial(der, signing->signer.cert);
+    scep_der_copy(der, scep_digest_identifier(signing->digest));
+    scep_der_copy(der, SPAN_LITERAL("\xa0"));
+    scep_der_copy(der, span_of(attributes.ptr + 1, attributes.len - 1));
+    scep_der_copy(der, scep_signature_identifier(kind, signing->digest));
+    scep_der_put(der, DER_OCTET_STRING, signature);
+    scep_der_close(der, info);
+    scep_der_close(der, set);
+}
+
+static enum status write_signed_data(const struct scep_signing *signing, struct span attributes,
+                                     struct span signature, struct buf *out)
+{
+    struct scep_der der = { .out = out };
+    const struct span signer = cert_get_der(signing->signer.cert);
+
+    out->len = 0;
+    if (!buf_reserve(out, signing->content.len + signer.len + attributes.len + signature.len + 512))
+        der.failed = true;
+    const size_t info = scep_der_open(&der, DER_SEQUENCE);
+    scep_der_put(&der, DER_OBJECT, scep_oid_signed_data);
+    const size_t explicit = scep_der_open(&der, DER_CONTEXT_0);
+    const size_t data = scep_der_open(&der, DER_SEQUENCE);
+    scep_der_put(&der, DER_INTEGER, VERSION_1);
+    scep_der_put(&der, DER_SET, scep_digest_identifier(signing->digest));
+    put_content(&der, signing->content);
+    scep_der_put(&der, DER_CONTEXT_0, signer);
+    put_signer_info(&der, signing, attributes, signature);
+    scep_der_close(&der, data);
+    scep_der_close(&der, explicit);
+    scep_der_close(&der, info);
+    return scep_der_finish(&der);
+}
+
+enum status scep_sign(const struct scep_signing *signing, struct scep_attributes *attributes, struct buf *out)
+{
+    AUTO(buf_clear) struct buf set = { 0 };
+    AUTO(buf_clear) struct buf signature = { 0 };
+
+    if (scep_digest_identifier(signing->digest).len == 0)
+        return fail(BAD_INPUT, "RFC 8894 s2.9: no digest is chosen, or MD5");
+    add_cms_attributes(signing, attributes);
+    TRY(scep_attributes_write(attributes, &set));
+    TRY(private_key_sign(signing->signer.key, signing->digest, buf_span(&set), &signature));
+    return write_signed_data(signing, buf_span(&set), buf_span(&signature), out);
+}
