@@ -141,6 +141,18 @@ static void numbers_are_whole_and_within_range(void **state)
     assert_int_equal(number_parse("99999999999999999999", 1, INT64_MAX, &n), BAD_INPUT);
 }
 
+static void comments_become_blanks_and_lines_stay(void **state)
+{
+    static const char before[] = "# a\nx = \"#b\" # c\ny=http://d//e\n/* f\n\"*/ z = 'a\\'#' // g\n//";
+    static const char after[] = "   \nx = \"#b\"    \ny=http://d//e\n    \n    z = 'a\\'#'     \n  ";
+    AUTO(buf_clear) struct buf text = { 0 };
+
+    (void)state;
+    assert_int_equal(buf_append_text(&text, before), OK);
+    comments_blank(&text);
+    assert_string_equal(buf_text(&text), after);
+}
+
 static void a_file_is_made_once_and_replaced_whole(void **state)
 {
     char directory[] = "/tmp/muster-base-XXXXXX";
@@ -178,6 +190,7 @@ int main(void)
         cmocka_unit_test(hexadecimal_takes_colons_and_both_cases),
         cmocka_unit_test(percent_encoding_is_undone_and_plus_stays),
         cmocka_unit_test(numbers_are_whole_and_within_range),
+        cmocka_unit_test(comments_become_blanks_and_lines_stay),
         cmocka_unit_test(a_file_is_made_once_and_replaced_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

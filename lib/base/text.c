@@ -144,3 +144,46 @@ enum status number_parse(const char *text, int64_t low, int64_t high, int64_t *o
     *out = value;
     return OK;
 }
+
+/* Where the comment that starts at `i` ends, or `i` if none starts there. */
+static size_t comment_end(struct span text, size_t i)
+{
+    const char *rest = (const char *)text.ptr + i;
+    const size_t left = text.len - i;
+
+    if (left >= 2 && rest[0] == '/' && rest[1] == '*') {
+        const char *end = memmem(rest + 2, left - 2, "*/", 2);
+        return end ? i + (size_t)(end - rest) + 2 : text.len;
+    }
+    if (rest[0] == '#' || (left >= 2 && rest[0] == '/' && rest[1] == '/')) {
+        const char *end = memchr(rest, '\n', left);
+        return end ? i + (size_t)(end - rest) : text.len;
+    }
+    return i;
+}
+
+void comments_blank(struct buf *text)
+{
+    uint8_t quote = 0;
+    bool fresh = true; /* a comment starts only where a word could */
+
+    for (size_t i = 0; i < text->len; i++) {
+        const uint8_t c = text->ptr[i];
+        if (quote) {
+            if (c == '\\')
+                i++;
+            else if (c == quote)
+                quote = 0;
+            continue;
+        }
+        const size_t end = fresh ? comment_end(buf_span(text), i) : i;
+        for (; i < end; i++)
+            if (text->ptr[i] != '\n')
+                text->ptr[i] = ' ';
+        if (i == text->len)
+            return;
+        if (text->ptr[i] == '"' || text->ptr[i] == '\'')
+            quote = text->ptr[i];
+        fresh = memchr(" \t\r\n={}(),+", text->ptr[i], 12) != NULL;
+    }
+}

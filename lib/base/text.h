@@ -24,3 +24,7 @@ MUST_USE enum status percent_decode(struct span text, struct buf *out);
 
 /* A whole decimal number within [low, high]; BAD_INPUT otherwise. */
 MUST_USE enum status number_parse(const char *text, int64_t low, int64_t high, int64_t *out);
+
+/* Put blanks in place of every comment of a libconfuse text ('#', '//' and '/' '*' ... outside quotes); line
+ * breaks stay.  libconfuse 3.3 counts the lines of comments wrongly, and its errors then name wrong lines. */
+void comments_blank(struct buf *text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/config/config.h"
 
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 
 #include <confuse.h>
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define CONFIG_FILE_MAX_BYTES ((size_t)1 << 20)
 
 /* --- What the file may say ---------------------------------------------- */
 
@@ -556,9 +559,34 @@ static void cfg_freep(cfg_t **cfg)
     cfg_free(*cfg);
 }
 
+/* libconfuse takes the end of the file for the end of every open section: a slip that would move
+ * keys into the wrong section unseen. */
+static enum status check_braces(const char *text)
+{
+    int line = 1, opened_at[4] = { 0 };
+    size_t depth = 0;
+    char quote = 0;
+
+    for (const char *c = text; *c; c++) {
+        line += *c == '\n';
+        if (quote)
+            quote = *c == quote ? 0 : quote;
+        else if (*c == '"' || *c == '\'')
+            quote = *c;
+        else if (*c == '{' && depth < COUNT_OF(opened_at))
+            opened_at[depth++] = line;
+        else if (*c == '}' && depth > 0)
+            depth--;
+    }
+    if (depth)
+        return fail(BAD_INPUT, "%s:%d: this '{' is never closed, expected '}'", CONFIG_FILE, opened_at[depth - 1]);
+    return OK;
+}
+
 enum status config_load(const char *directory, struct config **out)
 {
     AUTO(config_freep) struct config *config = calloc(1, sizeof *config);
+    AUTO(buf_clear) struct buf text = { 0 };
     char path[PATH_MAX];
 
     if (!config)
@@ -566,18 +594,17 @@ enum status config_load(const char *directory, struct config **out)
     if (!realpath(directory, config->directory))
         return fail(FAULT, "%s: %s (make one with: musterd init %s)", directory, strerror(errno), directory);
     TRY(config_absolute(config, CONFIG_FILE, path));
+    enum status status = file_read(path, CONFIG_FILE_MAX_BYTES, &text);
+    if (status != OK)
+        return fail(status, "%s (make one with: musterd init %s)", fail_text(), directory);
+    comments_blank(&text);
+    TRY(check_braces(buf_text(&text)));
     AUTO(cfg_freep) cfg_t *cfg = cfg_init(file_options, CFGF_NONE);
     first_error[0] = 0;
     cfg_set_error_function(cfg, keep_first_error);
     set_checks(cfg);
-    switch (cfg_parse(cfg, path)) {
-    case CFG_SUCCESS:
-        break;
-    case CFG_FILE_ERROR:
-        return fail(FAULT, "%s: %s (make one with: musterd init %s)", path, strerror(errno), directory);
-    default:
+    if (cfg_parse_buf(cfg, buf_text(&text)) != CFG_SUCCESS)
         return fail(BAD_INPUT, "%s", first_error[0] ? first_error : "musterd.conf: cannot be read");
-    }
     TRY(read_everything(config, cfg));
     *out = take(config);
     return OK;

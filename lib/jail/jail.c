@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -56,8 +57,8 @@ static enum status change_user(unsigned uid)
         return OK;
     if (setgroups(0, NULL) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0)
         return fail(FAULT, "jail: cannot become uid %u: %s", uid, strerror(errno));
-    /* The kernel forgets this when the user changes. */
-    if (prctl(PR_SET_DUMPABLE, 0) != 0)
+    /* The kernel forgets both when the user changes: no dumps, and to end with the supervisor. */
+    if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return fail(FAULT, "jail: cannot forbid core dumps: %s", strerror(errno));
     return OK;
 }
