@@ -57,3 +57,10 @@ const char *status_name(enum status kind)
     }
     return "unknown";
 }
+
+int status_exit_code(enum status kind)
+{
+    static const int codes[] = { [OK] = 0, [BAD_INPUT] = 2, [REFUSED] = 3, [BAD_PROOF] = 4, [FAULT] = 5, [PENDING] = 6 };
+
+    return codes[kind];
+}

@@ -62,3 +62,8 @@ const char *fail_text(void);
 
 /* The kind as one word, as it stands in logs and events: "refused". */
 const char *status_name(enum status kind);
+
+/* How a program of ours ends, the same for all of them: OK 0, BAD_INPUT 2, REFUSED 3, BAD_PROOF 4,
+ * FAULT 5, PENDING 6; 1 is for a command line that cannot be understood. */
+#define EXIT_USAGE 1
+int status_exit_code(enum status kind);

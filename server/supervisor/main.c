@@ -21,9 +21,6 @@
 
 #define OPENSSL_GOOD_VERSION 0x30000160L /* 3.0.22 */
 
-#define EXIT_USAGE 1
-static const int exit_codes[] = { [OK] = 0, [BAD_INPUT] = 2, [REFUSED] = 3, [BAD_PROOF] = 4, [FAULT] = 5, [PENDING] = 6 };
-
 static const char help_text[] =
     "usage: musterd init DIR [options]   make a PKI and a configuration in DIR (musterd init --help)\n"
     "       musterd check DIR            read configuration, keys and certificates; say what is wrong\n"
@@ -35,7 +32,7 @@ static int report(enum status status)
 {
     if (status != OK)
         log_write(LOG_ERROR, "%s", fail_text());
-    return exit_codes[status];
+    return status_exit_code(status);
 }
 
 /* $MUSTER_LOG: error, warning, notice (default), info or debug; the roles inherit it. */
