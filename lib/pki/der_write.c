@@ -117,7 +117,9 @@ void der_put_oid_text(struct der_writer *w, const char *dotted)
 
     if (w->status != OK)
         return;
-    const int length = strlen(dotted) < DER_OID_TEXT_BYTES ? a2d_ASN1_OBJECT(content, sizeof content, dotted, -1) : 0;
+    const size_t chars = strlen(dotted);
+    const bool plausible = chars > 0 && chars < DER_OID_TEXT_BYTES && dotted[chars - 1] != '.';
+    const int length = plausible ? a2d_ASN1_OBJECT(content, sizeof content, dotted, (int)chars) : 0;
     if (length <= 0) {
         w->status = fail_libcrypto(BAD_INPUT, "an object identifier as dotted numbers, such as 1.3.6.1.5.5.7.3.2");
         return;
