@@ -10,12 +10,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#define EXIT_USAGE 1
-
-static const int exit_codes[] = {
-    [OK] = 0, [PENDING] = 6, [BAD_INPUT] = 2, [BAD_PROOF] = 4, [REFUSED] = 3, [FAULT] = 5,
-};
-
 static enum status show(const struct options *options)
 {
     AUTO(profile_clear) struct profile profile = { 0 };
@@ -63,5 +57,5 @@ int main(int argc, char **argv)
     const enum status status = run(&options);
     if (status != OK)
         fprintf(stderr, "muster-agent: %s\n", fail_text());
-    return exit_codes[status];
+    return status_exit_code(status);
 }

@@ -71,8 +71,9 @@ static enum status refuse_anchor(const struct trust *trust, struct span pin)
         TRY(describe_offered(trust, false, &offered));
     if (pin.len == SHA256_BYTES)
         hex_encode(pin, wanted);
-    return fail(BAD_PROOF, "the server is not the one that the profile names: the trust anchor's SHA-256 should be "
-                "%s, the server offers %s", wanted, offered.len ? buf_text(&offered) : "no CA certificate");
+    return fail(BAD_PROOF, "the server is not the one that the profile names: the trust anchor's fingerprint "
+                "(SHA-256) should be %s, the server offers %s", wanted,
+                offered.len ? buf_text(&offered) : "no CA certificate");
 }
 
 enum status trust_find_anchor(struct trust *trust, struct span pin)

@@ -9,13 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EXIT_USAGE 1
 #define DEFAULT_DIRECTORY "/var/lib/muster"
 #define CONTROL_SOCKET "run/control.sock"
-
-static const int exit_codes[] = {
-    [OK] = 0, [PENDING] = 6, [BAD_INPUT] = 2, [BAD_PROOF] = 4, [REFUSED] = 3, [FAULT] = 5,
-};
 
 static const struct command *const tables[] = {
     device_commands, password_commands, certificate_commands, event_commands, status_commands, NULL,
@@ -62,5 +57,5 @@ int main(int argc, char **argv)
     const enum status status = run(&arguments);
     if (status != OK)
         fprintf(stderr, "muster: %s\n", fail_text());
-    return exit_codes[status];
+    return status_exit_code(status);
 }

@@ -68,6 +68,7 @@ static void each_mistake_is_named_with_its_line(void **state)
         { "Name = \"a\"\nName = \"b\"\n", "p.conf:2: Name stands there twice" },
         { "SubjectAltName = {\"DNS:a\"}\nSubjectAltName = {\"DNS:b\"}\n", "p.conf:2: SubjectAltName stands" },
         { "SubjectAltName = {\"DNS:a\"}\nSubjectAltName += {\"DNS:b\"}\n", "p.conf:2: SubjectAltName stands" },
+        { "# a comment\n\n# and another\nNames = \"x\"\n", "p.conf:4: no such option" },
         { "SubjectAltName = {\"a\"}\n", "expected a name such as DNS:" },
         { "KeySize = 1024\n", "p.conf:1: KeySize is \"1024\", expected a whole number from 2048 to 8192" },
         { "KeySize = big\n", "KeySize is \"big\", expected a whole number" },

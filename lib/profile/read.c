@@ -6,6 +6,7 @@
 #include "lib/profile/profile.h"
 
 #include "lib/base/file.h"
+#include "lib/base/text.h"
 
 #include <confuse.h>
 #include <errno.h>
@@ -146,6 +147,7 @@ enum status profile_parse(struct span text, const char *from, struct profile *ou
     if (text.len && memchr(text.ptr, 0, text.len))
         return fail(BAD_INPUT, "%s: holds a NUL byte; expected a text", from);
     TRY(buf_append(&copy, text));
+    comments_blank(&copy);
     const char *lines = buf_text(&copy);
     if (!lines)
         return fail(FAULT, "%s: no memory to read it", from);
