@@ -15,6 +15,7 @@ struct bench_options {
     size_t fill;            /* certificates the database shall hold before the measurement */
     unsigned connections;
     unsigned seconds;       /* at most so long; 0: until all requests are done */
+    unsigned rate_per_s;    /* load: at most so many new requests a second; 0: as fast as it goes */
     bool json;
 };
 

@@ -78,6 +78,7 @@ static enum status run(const struct bench_options *options, struct load *load)
         .requests = &load->round->requests,
         .connections = options->connections,
         .seconds = options->seconds,
+        .rate_per_s = options->rate_per_s,
         .stop = &stop,
         .answer = on_answer,
         .context = load,

@@ -14,7 +14,7 @@
 static const char usage[] =
     "usage: muster-bench scep --dir DIR [--count N] [--connections N] [--seconds N] [--fill N]\n"
     "                         [--url URL] [--template T] [--json]\n"
-    "       muster-bench load --dir DIR --ledger FILE [--count N] [--connections N] [--seconds N] ...\n";
+    "       muster-bench load --dir DIR --ledger FILE [--rate N] [--count N] [--connections N] [--seconds N] ...\n";
 
 static const struct {
     const char *name;
@@ -42,11 +42,7 @@ static const struct option_row rows[] = {
     { "fill", NUMBER(fill, 100000000, true) },
     { "connections", NUMBER(connections, REPLAY_CONNECTIONS_MAX, false) },
     { "seconds", NUMBER(seconds, 86400, false) },
-};
-
-/* The same exit codes as the muster command's. */
-static const int exit_codes[] = {
-    [OK] = 0, [BAD_INPUT] = 2, [REFUSED] = 3, [BAD_PROOF] = 4, [FAULT] = 5, [PENDING] = 6,
+    { "rate", NUMBER(rate_per_s, 1000000, false) },
 };
 
 static enum status set_option(const struct option_row *row, const char *value, struct bench_options *options)
@@ -103,7 +99,7 @@ int main(int argc, char **argv)
         const enum status status = parsed == OK ? commands[i].run(&options) : parsed;
         if (status != OK)
             fprintf(stderr, "muster-bench: %s\n", fail_text());
-        return parsed == OK ? exit_codes[status] : EXIT_FAILURE;
+        return parsed == OK ? status_exit_code(status) : EXIT_FAILURE;
     }
     fputs(usage, stderr);
     return EXIT_FAILURE;

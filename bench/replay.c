@@ -62,6 +62,13 @@ static void start_request(struct run *run, struct connection *c)
     c->started_us = clock_monotonic_us();
     c->again_at_ms = c->started_us / 1000 + ANSWER_WAIT_MS;
     run->open++;
+    if (run->replay->rate_per_s == 0)
+        return;
+    const int64_t due_us = run->start_us + (int64_t)c->index * 1000000 / run->replay->rate_per_s;
+    if (due_us <= c->started_us)
+        return;
+    c->state = CONNECTION_PAUSED;
+    c->again_at_ms = due_us / 1000;
 }
 
 /* What the caller says about an answer decides: next request, or this one again. */
@@ -74,11 +81,6 @@ static void finish(struct run *run, struct connection *c, unsigned http_status, 
         replay->done++;
         run->open--;
         start_request(run, c);
-        return;
-    }
-    if (replay->stop && *replay->stop) {
-        run->open--;
-        c->state = CONNECTION_EMPTY;
         return;
     }
     c->state = CONNECTION_PAUSED;
@@ -137,16 +139,25 @@ static void receive_more(struct run *run, struct connection *c)
         disconnect(c);
 }
 
+/* The pause is over, or the whole run is. */
+static void resume(struct run *run, struct connection *c, int64_t now_ms)
+{
+    if (run->replay->stop && *run->replay->stop) {
+        run->open--;
+        c->state = CONNECTION_EMPTY;
+    } else if (now_ms >= c->again_at_ms) {
+        c->state = CONNECTION_SENDING;
+        c->again_at_ms = now_ms + ANSWER_WAIT_MS;
+    }
+}
+
 static void serve(struct run *run, struct connection *c, const struct pollfd *wait, int64_t now_ms)
 {
     switch (c->state) {
     case CONNECTION_EMPTY:
         return;
     case CONNECTION_PAUSED:
-        if (now_ms >= c->again_at_ms) {
-            c->state = CONNECTION_SENDING;
-            c->again_at_ms = now_ms + ANSWER_WAIT_MS;
-        }
+        resume(run, c, now_ms);
         return;
     case CONNECTION_SENDING:
         if (c->fd < 0 || wait->revents)

@@ -14,6 +14,7 @@ struct replay {
     const struct requests *requests;
     unsigned connections;
     unsigned seconds;        /* no new request after so long; 0: no limit */
+    unsigned rate_per_s;     /* so many new requests a second at most; 0: no limit */
     const volatile int *stop; /* no new request and no second try once it is not 0; may be NULL */
     replay_answer *answer;
     void *context;

@@ -1,40 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures for the scenarios: servers that are made, started and ended by their pid."""
-
 import pathlib
 import sys
 
-import pytest
-
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
-from server import Server  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """One running server for the tests of a file; each test brings devices of its own."""
-    s = Server(tmp_path_factory.mktemp("muster") / "pki", "--depth", "3")
-    s.start()
-    yield s
-    assert s.stop() == 0, s.log()
-
-
-@pytest.fixture
-def new_server(tmp_path):
-    """Makes servers for one test: new_server("--depth", "1") is not yet started."""
-    made = []
-
-    def make(*init):
-        made.append(Server(tmp_path / f"pki{len(made)}", *init))
-        return made[-1]
-
-    yield make
-    for s in made:
-        s.stop()
-
-
-@pytest.fixture
-def device(server, request):
-    """A registered device with a password, named after the test."""
-    return server.add_device("d-" + request.node.name.replace("[", "-").replace("]", "").replace("_", "-")[:50].lower())
+from fixtures import device, new_server, server  # noqa: E402, F401

@@ -2,7 +2,9 @@
 """The pkiMessage: what is not exactly a request we know is refused, and nothing is issued."""
 
 import os
+import pathlib
 import random
+import tarfile
 
 import pytest
 
@@ -230,3 +232,31 @@ def test_bytes_after_the_message_are_refused(server, device):
     answer = server.post(server.message(device).der() + b"\0\0")
     assert answer.status in (200, 400)
     assert server.certificates(device=device.name) == []
+
+
+def corpus_files(directory):
+    for path in sorted((directory / "asn1-fuzz").glob("cms.tar.gz")):
+        with tarfile.open(path) as archive:
+            for member in archive.getmembers():
+                if member.isfile():
+                    yield member.name, archive.extractfile(member).read()
+    for folder in ["scep-gutmann", "scep-micromdm", "cms-rustcrypto", "rfc4134"]:
+        for path in sorted((directory / "messages" / folder).iterdir()):
+            yield str(path), path.read_bytes()
+
+
+def test_messages_of_the_corpora_give_no_certificate_and_do_no_harm(server, device):
+    directory = pathlib.Path(os.environ.get("MUSTER_CORPORA", pathlib.Path(__file__).parents[3] / "shared" / "corpora"))
+    if not directory.is_dir():
+        print(f"corpora absent: {directory}: not run")
+        return
+    before = len(server.certificates())
+    pids = server.children()
+    sent = 0
+    for name, data in corpus_files(directory):
+        answer = server.post(data)
+        assert answer.status == 200 or 400 <= answer.status < 500, f"{name}: HTTP {answer.status}"
+        sent += 1
+    assert sent > 1000
+    assert len(server.certificates()) == before and server.children() == pids
+    assert server.enrol(device).status == 0

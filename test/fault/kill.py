@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kill -9 of every process of the server at random moments under load, then count what went wrong.
+
+muster-bench keeps enrolling: it sends each request again until its certificate has come and been proved, and then
+writes it down. Afterwards four books are compared: that ledger, the registrar's certificates, the signer's journal
+(read by test/tools/journal.py), and the registrar's events.
+
+  lost         acknowledged to a device, and not among the certificates, or not in the journal
+  duplicate    a serial number given twice, or a password that gave two certificates
+  unrecorded   signed, and not among the registrar's certificates; or a good request refused
+"""
+
+import argparse
+import collections
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+
+from journal import read_journal  # noqa: E402
+from server import BENCH, Server  # noqa: E402
+
+ROLES = ["responder", "registrar", "signer", "supervisor"]
+RECOVERY_S = 20
+RATE_PER_S = 250
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(what, check, seconds=RECOVERY_S):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if check():
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def kill_role(server, role):
+    """Kill one process of a role; the supervisor must bring it back under another pid."""
+    victims = [pid for pid, who in server.children().items() if who.startswith(role)]
+    if not victims:
+        return False
+    before = server.children()
+    victim = random.choice(victims)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(f"a new {before[victim]}", lambda: before[victim] in [
+        who for pid, who in server.children().items() if pid != victim])
+    return True
+
+
+def kill_supervisor(server):
+    """Kill the supervisor: the roles must end by themselves; then the server is started again, as a service manager does."""
+    children = list(server.children())
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    wait_until("the roles end without their supervisor", lambda: not any(map(alive, children)))
+    server.start()
+    return True
+
+
+def kill_many(server, load, kills):
+    """Each process in its turn, at moments that nobody chose."""
+    done = collections.Counter()
+    while sum(done.values()) < kills:
+        time.sleep(random.expovariate(1 / 0.25) if random.random() < 0.8 else random.uniform(0, 0.02))
+        load.go_on()
+        role = random.choices(ROLES, weights=[4, 4, 4, 2])[0]
+        if kill_supervisor(server) if role == "supervisor" else kill_role(server, role):
+            done[role] += 1
+    return done
+
+
+class Load:
+    """muster-bench load, started again with new devices when it has no requests left."""
+
+    def __init__(self, server, ledger, count):
+        self.command = [BENCH, "load", "--dir", server.directory, "--ledger", ledger, "--count", str(count),
+                        "--connections", "16", "--rate", str(RATE_PER_S)]
+        self.refused = False
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("ready "):
+            raise AssertionError(f"muster-bench load did not begin: {line!r}")
+
+    def go_on(self):
+        if self.process.poll() is not None:
+            self.end()
+            self.start()
+
+    def end(self):
+        """No new requests; those under way may still be answered."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=60)
+        print(out.strip(), file=sys.stderr)
+        self.refused = self.refused or self.process.returncode != 0
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def books(server, ledger):
+    acknowledged = [line.split() for line in ledger.read_text().splitlines()]
+    certificates = [(row["device"], row["serial"]) for row in server.ask("certificate", "list")]
+    return acknowledged, certificates
+
+
+def compare(acknowledged, certificates, journal):
+    """(lost, duplicate, unrecorded), each as a list of what."""
+    known = set(certificates)
+    signed = {serial for _, serial, _ in journal}
+    lost = [pair for pair in map(tuple, acknowledged) if pair not in known or pair[1] not in signed]
+    duplicate = []
+    for book in ([s for _, s in acknowledged], [s for _, s in certificates], [s for _, s, _ in journal],
+                 [d for d, _ in certificates], [d for d, _ in acknowledged]):
+        duplicate += [what for what, times in collections.Counter(book).items() if times > 1]
+    recorded = {serial for _, serial in certificates}
+    unrecorded = [serial for serial in signed if serial not in recorded]
+    return lost, duplicate, unrecorded
+
+
+def run(work, kills, count):
+    server = Server(work / "pki")
+    ledger = work / "ledger"
+    ledger.touch()
+    load = None
+    try:
+        server.start()
+        load = Load(server, ledger, count)
+        done = kill_many(server, load, kills)
+        load.end()
+        # A last start: the registrar compares its intents with the signer's journal and completes what is open.
+        server.stop()
+        server.start()
+        status = server.ask("status")[0]
+        acknowledged, certificates = books(server, ledger)
+        server.stop()
+    except BaseException:
+        if load:
+            load.kill()
+        print(server.log()[-4000:], file=sys.stderr)
+        server.stop()
+        raise
+    lost, duplicate, unrecorded = compare(acknowledged, certificates, read_journal(find_journal(server)))
+    if status["open_intents"] != 0:
+        unrecorded.append(f"{status['open_intents']} intents still open after a restart")
+    if load.refused:
+        unrecorded.append("muster-bench load: good requests were refused")
+    print(dict(done), file=sys.stderr)
+    return sum(done.values()), acknowledged, lost, duplicate, unrecorded
+
+
+def find_journal(server):
+    found = {p.parent for p in server.directory.rglob("00000001.log")}
+    assert len(found) == 1, f"one journal expected, found {found}"
+    return found.pop()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/fault kill")
+    parser.add_argument("--short", action="store_true", help="100 kills instead of 1000")
+    parser.add_argument("--kills", type=int)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    arguments = parser.parse_args()
+    kills = arguments.kills or (100 if arguments.short else 1000)
+    random.seed(arguments.seed)
+    print(f"seed {arguments.seed}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="muster-fault.") as work:
+        done, acknowledged, lost, duplicate, unrecorded = run(pathlib.Path(work), kills, min(20000, 150 * kills))
+    for name, wrong in [("lost", lost), ("duplicate", duplicate), ("unrecorded", unrecorded)]:
+        for what in wrong[:10]:
+            print(f"{name}: {what}", file=sys.stderr)
+    print(f"kills {done}, acknowledged {len(acknowledged)}, lost {len(lost)}, duplicate {len(duplicate)}, "
+          f"unrecorded {len(unrecorded)}")
+    sys.exit(bool(lost or duplicate or unrecorded))
+
+
+if __name__ == "__main__":
+    main()
