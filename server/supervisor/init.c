@@ -14,11 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EXIT_USAGE 1
-static const int exit_codes[] = {
-    [OK] = 0, [BAD_INPUT] = 2, [REFUSED] = 3, [BAD_PROOF] = 4, [FAULT] = 5, [PENDING] = 6,
-};
-
 #define DAYS_MAX 36500
 #define ORGANIZATION_MAX_BYTES 64 /* RFC 5280 appendix A.1: ub-organization-name */
 
@@ -419,5 +414,5 @@ int init_main(int argc, char **argv)
         status = run(&plan);
     if (status != OK)
         fprintf(stderr, "musterd init: %s\n", fail_text());
-    return asked_wrongly ? EXIT_USAGE : exit_codes[status];
+    return asked_wrongly ? EXIT_USAGE : status_exit_code(status);
 }

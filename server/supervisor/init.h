@@ -8,6 +8,6 @@
  */
 #pragma once
 
-/* Run the subcommand; argv[0] is "init".  Returns the exit code: 0; 1 an option is wrong; otherwise
- * it failed as musterd's other commands do: 2 a value that cannot be used, 3 DIR is not empty, 5 a fault. */
+/* Run the subcommand; argv[0] is "init".  Returns the exit code: EXIT_USAGE for a wrong option, else
+ * status_exit_code(): REFUSED where DIR is not empty, FAULT where it cannot be written. */
 int init_main(int argc, char **argv);
