@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #define BIG_SEGMENT ((size_t)1 << 20)
-#define SMALL_SEGMENT ((size_t)2000) /* three records of ours */
+#define SMALL_SEGMENT ((size_t)2000) /* full with the fourth record of ours */
 
 static char place[PATH_MAX];
 
@@ -362,7 +362,6 @@ static void a_missing_segment_is_found(void **state)
 static void a_segment_cut_short_is_found_at_its_joint(void **state)
 {
     AUTO(buf_clear) struct buf one = { 0 };
-    AUTO(buf_clear) struct buf two = { 0 };
 
     (void)state;
     make_journal(SMALL_SEGMENT, 1);
@@ -399,8 +398,7 @@ static void a_segment_that_a_crash_left_without_a_header_is_made_anew(void **sta
     static const uint8_t zeros[SEGMENT_HEADER_BYTES];
 
     (void)state;
-    make_journal(SMALL_SEGMENT, 4); /* the fourth opened segment 2 or is in it */
-    make_journal(SMALL_SEGMENT, 6);
+    make_journal(SMALL_SEGMENT, 6); /* two segments, and the second is not full */
     read_segment(2, &header);
     for (size_t length = 0; length < SEGMENT_HEADER_BYTES; length++) {
         write_segment(3, span_of(header.ptr, length));
