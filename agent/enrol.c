@@ -275,7 +275,7 @@ enum status enrol_show(const char *store, const char *name, bool json)
     AUTO(credential_clear) struct credential credential = { 0 };
     unsigned generation = 0;
 
-    TRY(vault_open(store, name, &vault));
+    TRY(vault_open_to_read(store, name, &vault));
     TRY(vault_current(vault, &generation));
     if (!generation)
         return fail(FAULT, "%s holds no certificate yet; get one with: muster-agent enrol --profile FILE",

@@ -316,20 +316,46 @@ static enum status take_lock(struct vault *vault)
     return fail(FAULT, "%s: cannot lock: %s", path, strerror(errno));
 }
 
-enum status vault_open(const char *store, const char *name, struct vault **out)
+/* NULL, with the reason recorded, where there is no memory or the path is too long. */
+static struct vault *vault_new(const char *store, const char *name)
 {
     AUTO(vault_freep) struct vault *vault = calloc(1, sizeof *vault);
 
-    if (!vault)
-        return fail(FAULT, "no memory");
+    if (!vault) {
+        (void)fail(FAULT, "no memory");
+        return NULL;
+    }
     vault->lock = -1;
-    if (snprintf(vault->path, sizeof vault->path, "%s/%s", store, name) >= (int)sizeof vault->path)
-        return fail(BAD_INPUT, "%s/%s: path too long", store, name);
+    if (snprintf(vault->path, sizeof vault->path, "%s/%s", store, name) >= (int)sizeof vault->path) {
+        (void)fail(FAULT, "%s/%s: path too long", store, name);
+        return NULL;
+    }
+    return take(vault);
+}
+
+enum status vault_open(const char *store, const char *name, struct vault **out)
+{
+    AUTO(vault_freep) struct vault *vault = vault_new(store, name);
+
+    if (!vault)
+        return FAULT;
     TRY(file_make_directory(store, 0755));
     TRY(file_make_directory(vault->path, 0700));
     TRY(sync_folder(store));
     TRY(take_lock(vault));
     TRY(sweep(vault));
+    *out = take(vault);
+    return OK;
+}
+
+enum status vault_open_to_read(const char *store, const char *name, struct vault **out)
+{
+    AUTO(vault_freep) struct vault *vault = vault_new(store, name);
+
+    if (!vault)
+        return FAULT;
+    if (access(vault->path, R_OK | X_OK) != 0)
+        return fail(FAULT, "%s: %s", vault->path, strerror(errno));
     *out = take(vault);
     return OK;
 }

@@ -24,6 +24,9 @@ struct vault;
  *
  * FAULT  cannot be made or read, or another agent is at work on it */
 MUST_USE enum status vault_open(const char *store, const char *name, struct vault **out);
+
+/* Open a store to look at it: nothing is made, swept or locked.  FAULT: there is none. */
+MUST_USE enum status vault_open_to_read(const char *store, const char *name, struct vault **out);
 void vault_free(struct vault *vault); /* lets go of the lock */
 AUTO_FREE(vault_free, struct vault)
 

@@ -236,6 +236,23 @@ static void a_store_whose_parent_is_missing_is_a_fault(void **state)
     assert_int_equal(vault_open(path, "gw", &vault), FAULT);
 }
 
+static void looking_changes_nothing_and_waits_for_nobody(void **state)
+{
+    struct vault *vault = open_vault();
+    struct vault *reader = NULL;
+
+    (void)state;
+    install(vault, "k", "c");
+    put("attempt.tmp", "x");
+    assert_int_equal(vault_open_to_read(store, "gw", &reader), OK);
+    assert_int_equal(current_of(reader), 1);
+    assert_true(exists("attempt.tmp"));
+    vault_free(reader);
+    vault_free(vault);
+    assert_int_equal(vault_open_to_read(store, "none", &reader), FAULT);
+    assert_false(exists("../none"));
+}
+
 #define IN_A_STORE(test) cmocka_unit_test_setup_teardown(test, make_store, remove_store)
 
 int main(void)
@@ -251,6 +268,7 @@ int main(void)
         IN_A_STORE(a_second_agent_is_refused_until_the_first_is_done),
         IN_A_STORE(a_record_is_replaced_and_removed),
         IN_A_STORE(a_current_that_is_not_ours_is_left_alone),
+        IN_A_STORE(looking_changes_nothing_and_waits_for_nobody),
         IN_A_STORE(a_store_whose_parent_is_missing_is_a_fault),
     };
 
