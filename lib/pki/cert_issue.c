@@ -15,6 +15,7 @@
 #define SERIAL_FIRST_OCTET 0x4d /* positive, not zero, and always 20 octets: it shows whose serial it is */
 
 #define ID_CE(n) SPAN_LITERAL("\x55\x1d" n)
+#define ID_EC_PUBLIC_KEY SPAN_LITERAL("\x2a\x86\x48\xce\x3d\x02\x01")
 #define ID_PE_AUTHORITY_INFO_ACCESS SPAN_LITERAL("\x2b\x06\x01\x05\x05\x07\x01\x01")
 #define ID_AD_CA_ISSUERS SPAN_LITERAL("\x2b\x06\x01\x05\x05\x07\x30\x02")
 
@@ -25,6 +26,7 @@ struct issue {
     struct span algorithm;
     int64_t not_before_s;
     int64_t not_after_s;
+    unsigned key_usage;
     uint8_t subject_key_id[KEY_ID_BYTES];
     uint8_t issuer_key_id_made[KEY_ID_BYTES];
     struct span issuer_key_id;
@@ -68,6 +70,25 @@ static enum status validity_settle(struct issue *issue)
     return OK;
 }
 
+/* What goes in as IA5String: URLs and domains. */
+static enum status ia5_check(const char *text)
+{
+    const struct span ia5 = span_of_text(text);
+
+    if (text && (ia5.len == 0 || !span_is_printable(ia5)))
+        return fail(BAD_INPUT, "a URL or domain that is empty or not printable ASCII");
+    return OK;
+}
+
+static enum status texts_check(const struct cert_content *c)
+{
+    TRY(ia5_check(c->crl_url));
+    TRY(ia5_check(c->issuer_url));
+    for (size_t i = 0; i < c->permitted_dns_count; i++)
+        TRY(ia5_check(c->permitted_dns[i]));
+    return OK;
+}
+
 static enum status content_check(const struct cert_content *c)
 {
     const bool signs_certs = c->key_usage & KEY_USAGE_KEY_CERT_SIGN;
@@ -82,23 +103,43 @@ static enum status content_check(const struct cert_content *c)
         return fail(BAD_INPUT, "RFC 5280 s4.2.1.9: CA:TRUE and keyCertSign go together");
     if (c->path_length > 255 || (c->permitted_dns_count && !c->is_ca))
         return fail(BAD_INPUT, "a path length over 255, or name constraints without CA:TRUE");
-    return OK;
+    return texts_check(c);
+}
+
+/* A SubjectPublicKeyInfo's algorithm and the octets of its key. */
+static enum status spki_split(struct span spki, struct span *oid, struct span *octets)
+{
+    struct span inside, algorithm, bits;
+
+    TRY(der_only(spki, DER_SEQUENCE, &inside));
+    TRY(der_expect(&inside, DER_SEQUENCE, &algorithm));
+    TRY(der_expect(&algorithm, DER_OID, oid));
+    TRY(der_expect(&inside, DER_BIT_STRING, &bits));
+    TRY(der_octets_of_bits(bits, octets));
+    return inside.len ? fail(BAD_INPUT, "%zu bytes behind the key", inside.len) : OK;
 }
 
 /* RFC 7093 s2 method 1: the leftmost 160 bits of the SHA-256 of the key's BIT STRING. */
 static enum status key_id(struct span spki, uint8_t out[KEY_ID_BYTES])
 {
     uint8_t digest[SHA256_BYTES];
-    struct span inside, algorithm, bits, octets;
+    struct span oid, octets;
 
-    TRY(der_only(spki, DER_SEQUENCE, &inside));
-    TRY(der_expect(&inside, DER_SEQUENCE, &algorithm));
-    TRY(der_expect(&inside, DER_BIT_STRING, &bits));
-    TRY(der_octets_of_bits(bits, &octets));
-    if (inside.len)
-        return fail(BAD_INPUT, "%zu bytes behind the key", inside.len);
+    TRY(spki_split(spki, &oid, &octets));
     sha256(octets, digest);
     memcpy(out, digest, KEY_ID_BYTES);
+    return OK;
+}
+
+/* RFC 8813 s3: an EC key is never certified to encipher, whatever a template for several kinds of key says. */
+static enum status key_usage_settle(struct issue *issue)
+{
+    struct span oid, octets;
+
+    TRY(spki_split(issue->content->spki, &oid, &octets));
+    issue->key_usage = issue->content->key_usage;
+    if (span_equal(oid, ID_EC_PUBLIC_KEY))
+        issue->key_usage &= ~(KEY_USAGE_KEY_ENCIPHERMENT | KEY_USAGE_DATA_ENCIPHERMENT);
     return OK;
 }
 
@@ -159,7 +200,7 @@ static void put_basic_constraints(struct der_writer *w, const struct issue *issu
 /* A named bit list: trailing zero bits are left off (X.690 s11.2.2). */
 static void put_key_usage(struct der_writer *w, const struct issue *issue)
 {
-    const uint8_t usage = (uint8_t)issue->content->key_usage;
+    const uint8_t usage = (uint8_t)issue->key_usage;
 
     if (usage == 0)
         return;
@@ -348,6 +389,7 @@ enum status cert_issue(const struct cert_content *content, const struct cert *is
         return fail(BAD_INPUT, "the signing key is not the issuer's");
     TRY(content_check(content));
     TRY(validity_settle(&issue));
+    TRY(key_usage_settle(&issue));
     TRY(key_ids_settle(&issue));
     TRY(signature_algorithm(spec, digest, &issue.algorithm));
     put_tbs(&w, &issue);

@@ -180,7 +180,7 @@ static void content_that_makes_no_sense_is_refused(void **state)
 {
     static const uint8_t long_serial[21] = { 1 };
     const struct chain *c = *state;
-    struct cert_content good = device_content(&c->subject, &c->san), bad[12];
+    struct cert_content good = device_content(&c->subject, &c->san), bad[13];
     AUTO(buf_clear) struct buf out = { 0 };
 
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -197,6 +197,7 @@ static void content_that_makes_no_sense_is_refused(void **state)
     bad[9].spki = SPAN_LITERAL("\x30\x00");
     bad[10].subject = SPAN_LITERAL("\x30\x01\x00");
     bad[11].permitted_dns = client_auth, bad[11].permitted_dns_count = 1;
+    bad[12].crl_url = "http://x/\xc3\xa4";
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(cert_issue(&bad[i], c->intermediate, test_key(KEY_EC_P256), &out), BAD_INPUT);
     assert_int_equal(cert_issue(&good, c->intermediate, test_key(KEY_EC_P384), &out), BAD_INPUT);
@@ -240,6 +241,16 @@ static void name_constraints_bind_what_stands_below(void **state)
     AUTO(cert_freep) struct cert *leaf = test_issue(&leaf_content, constrained, key);
     assert_int_equal(chain_verify(leaf, &between, c->root, NOW_S), BAD_PROOF);
     assert_non_null(strstr(fail_text(), "permitted subtree"));
+}
+
+static void an_ec_key_is_not_certified_to_encipher(void **state)
+{
+    const struct chain *c = *state;
+    struct cert_content content = device_content(&c->subject, &c->san);
+
+    content.spki = test_spki(test_key(KEY_EC_P384));
+    AUTO(cert_freep) struct cert *cert = test_issue(&content, c->intermediate, test_key(KEY_EC_P256));
+    assert_int_equal(cert_key_usage(cert), KEY_USAGE_DIGITAL_SIGNATURE);
 }
 
 static void a_clients_own_signer_has_no_extensions(void **state)
@@ -356,6 +367,7 @@ int main(void)
         cmocka_unit_test(content_that_makes_no_sense_is_refused),
         cmocka_unit_test(without_a_subject_the_alternative_name_is_critical),
         cmocka_unit_test(name_constraints_bind_what_stands_below),
+        cmocka_unit_test(an_ec_key_is_not_certified_to_encipher),
         cmocka_unit_test(a_clients_own_signer_has_no_extensions),
         cmocka_unit_test(a_changed_certificate_is_never_taken_for_the_true_one),
         cmocka_unit_test(certificates_survive_pem),

@@ -210,18 +210,24 @@ bool der_is_string(uint8_t tag)
     return memchr(strings, tag, sizeof strings) != NULL;
 }
 
+static bool is_ascii(struct span text)
+{
+    uint8_t all = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        all |= text.ptr[i];
+    return !(all & 0x80);
+}
+
 enum status der_string_utf8(uint8_t tag, struct span content, struct buf *out)
 {
     if (!der_is_string(tag))
         return fail(BAD_INPUT, "a value with tag 0x%02x, want a string", tag);
-    if (content.len == 0)
-        return OK;
-    if (tag != DER_T61_STRING && tag != DER_UTF8_STRING && tag != DER_BMP_STRING && tag != DER_UNIVERSAL_STRING) {
-        for (size_t i = 0; i < content.len; i++)
-            if (content.ptr[i] & 0x80)
-                return fail(BAD_INPUT, "an ASCII string with byte 0x%02x in it", content.ptr[i]);
+    const bool octets = tag != DER_BMP_STRING && tag != DER_UNIVERSAL_STRING;
+    if (content.len == 0 || (octets && is_ascii(content)))
         return buf_append(out, content);
-    }
+    if (octets && tag != DER_T61_STRING && tag != DER_UTF8_STRING)
+        return fail(BAD_INPUT, "an ASCII string with a byte over 0x7f in it");
     AUTO(ASN1_STRING_freep) ASN1_STRING *string = ASN1_STRING_type_new(tag);
     if (!string || !ASN1_STRING_set(string, content.ptr, (int)content.len))
         return fail_libcrypto(FAULT, "no memory for a string");

@@ -244,7 +244,8 @@ struct cert_content {
 };
 
 /* Build the TBSCertificate and sign it: SKI (RFC 7093 s2 method 1: leftmost 160 bits of SHA-256)
- * and AKI are added, notBefore and notAfter are cut to the issuer's.
+ * and AKI are added, notBefore and notAfter are cut to the issuer's, and an EC key gets no
+ * keyEncipherment and dataEncipherment (RFC 8813 s3).
  *
  *   issuer      lent   NULL makes a self-signed certificate (then `key` is its own key)
  *   out         DER, replaced
