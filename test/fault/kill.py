@@ -18,11 +18,11 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
+from fixtures import work_directory  # noqa: E402
 from journal import read_journal  # noqa: E402
 from server import BENCH, Server  # noqa: E402
 
@@ -182,8 +182,8 @@ def main():
     kills = arguments.kills or (100 if arguments.short else 1000)
     random.seed(arguments.seed)
     print(f"seed {arguments.seed}", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="muster-fault.") as work:
-        done, acknowledged, lost, duplicate, unrecorded = run(pathlib.Path(work), kills, min(20000, 150 * kills))
+    with work_directory() as work:
+        done, acknowledged, lost, duplicate, unrecorded = run(work, kills, min(20000, 150 * kills))
     for name, wrong in [("lost", lost), ("duplicate", duplicate), ("unrecorded", unrecorded)]:
         for what in wrong[:10]:
             print(f"{name}: {what}", file=sys.stderr)

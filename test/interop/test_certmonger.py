@@ -46,7 +46,7 @@ for i in $(seq 50); do
     getcert list-cas -c muster | grep -q 'SCEP CA certificate' && break
     sleep 0.2
 done
-getcert request -c muster -I device -k {q['key.pem']} -f {q['cert.pem']} -N CN={device.name} -D {device.username} \\
+getcert request -c muster -I device -k {q['key.pem']} -f {q['cert.pem']} -N {shlex.quote(device.subject)} -D {device.username} \\
     -l {q['password']} -w || true
 getcert list -c muster
 """

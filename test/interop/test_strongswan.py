@@ -8,18 +8,21 @@ import pytest
 from cryptography import x509
 
 import scepmsg
-from server import pem
+from fixtures import work_directory
+from server import Server, pem
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    from server import Server
-
-    s = Server(tmp_path_factory.mktemp("strongswan") / "pki")
-    s.set_in("path device", "allow_des3", "true")
-    s.start()
-    yield s
-    assert s.stop() == 0, s.log()
+def server():
+    with work_directory() as work:
+        s = Server(work / "pki")
+        s.set_in("path device", "allow_des3", "true")
+        try:
+            s.start()
+            yield s
+        finally:
+            status = s.stop()
+        assert status == 0, s.log()
 
 
 def pki(*words, data=None):
@@ -41,7 +44,7 @@ def files(server, device, tmp_path):
 
 
 def enrol(server, device, tmp_path, *more):
-    return pki("--scep", "--url", f"{server.base}/scep/device", "--in", tmp_path / "key.der", "--dn", f"CN={device.name}",
+    return pki("--scep", "--url", f"{server.base}/scep/device", "--in", tmp_path / "key.der", "--dn", ", ".join(reversed(device.subject.split(","))),
                "--san", device.username, "--cipher", "des3", "--outform", "pem", *files(server, device, tmp_path), *more)
 
 

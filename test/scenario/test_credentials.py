@@ -90,10 +90,10 @@ def test_the_password_of_one_does_not_serve_another(server, device):
 def test_a_username_with_the_names_of_another_device_is_refused(server, device):
     victim = server.add_device("victim")
     attempts = {
-        "subject": server.request_for(device, subject=scepmsg.name(f"CN={victim.name}")),
+        "subject": server.request_for(device, subject=scepmsg.name(victim.subject)),
         "two names": server.request_for(device, san=[f"DNS:{device.username}", f"DNS:{victim.username}"]),
         "victim first": server.request_for(device, san=[f"DNS:{victim.username}", f"DNS:{device.username}"]),
-        "two CNs": server.request_for(device, subject=scepmsg.name(f"CN={device.name},CN={victim.name}")),
+        "two CNs": server.request_for(device, subject=scepmsg.name(f"CN={victim.name},{device.subject}")),
         "email": server.request_for(device, san=[f"DNS:{device.username}", f"email:{victim.name}@example.net"]),
         "URI": server.request_for(device, san=[f"DNS:{device.username}", "URI:urn:victim"]),
         "address": server.request_for(device, san=[f"DNS:{device.username}", "IP:c0000201"]),

@@ -39,14 +39,17 @@ def test_get_ca_cert_takes_what_clients_write(server, message):
 
 
 def test_each_authority_can_be_asked_for_by_its_identifier(server):
-    """Level by level: every authority of the chain has an identifier that brings it alone."""
-    wanted = [c for c in server.ca_certs() if c.extensions.get_extension_for_class(x509.BasicConstraints).value.ca]
-    found = []
-    for name in ["root", "intermediate", "issuing"]:
+    """Level by level, so that a client can verify each before it asks for the next."""
+    authorities = [c for c in server.ca_certs() if c.extensions.get_extension_for_class(x509.BasicConstraints).value.ca]
+    for name, wanted in [("level-0", authorities[0]), ("level-1", authorities[1]), ("level-2", authorities[2]),
+                         ("root", authorities[2])]:
         answer = server.get("operation=GetCACert&message=" + name)
         assert (answer.status, answer.kind) == (200, "application/x-x509-ca-cert"), name
-        found.append(x509.load_der_x509_certificate(answer.body))
-    assert sorted(c.serial_number for c in found) == sorted(c.serial_number for c in wanted)
+        assert x509.load_der_x509_certificate(answer.body) == wanted
+
+
+def test_an_unknown_identifier_is_answered_with_4xx(server):
+    assert 400 <= server.get("operation=GetCACert&message=level-3").status < 500
 
 
 def test_the_tail_of_the_path_does_not_matter(server, device):

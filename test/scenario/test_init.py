@@ -5,6 +5,7 @@ import re
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from server import MUSTERD, openssl, run
@@ -82,8 +83,9 @@ def test_init_refuses_what_it_cannot_do(tmp_path, words):
     assert not (tmp_path / "pki" / "musterd.conf").exists()
 
 
-def test_a_fresh_configuration_passes_the_check(new_server):
-    assert run(MUSTERD, "check", new_server().directory).returncode == 0
+@pytest.mark.parametrize("depth", ["1", "2", "3", "4"])
+def test_a_fresh_configuration_passes_the_check(new_server, depth):
+    assert run(MUSTERD, "check", new_server("--depth", depth).directory).returncode == 0
 
 
 MISTAKES = [
@@ -105,7 +107,7 @@ def test_a_mistake_in_the_configuration_is_told_with_file_and_line(new_server, n
     for command in ["check", "run"]:
         done = run(MUSTERD, command, server.directory, ok=False)
         assert done.returncode == 2, (command, done)
-        told = re.search(r"musterd\.conf:(\d+): \S+", done.stderr)
+        told = re.search(r"musterd\.conf:(?: section .* line )?(\d+): \S+", done.stderr)
         assert told, done.stderr
         assert line is None or int(told[1]) == line, done.stderr
 
@@ -123,5 +125,5 @@ def test_the_certificates_are_to_rfc_5280_for_openssl(new_server):
     server = new_server("--depth", "4").start()
     for cert in server.ca_certs():
         text = openssl("x509", "-inform", "DER", "-noout", "-text", data=cert.public_bytes(
-            __import__("server").scepmsg.serialization.Encoding.DER)).stdout
+            serialization.Encoding.DER)).stdout
         assert b"Unable to load" not in text and b"<INVALID" not in text

@@ -115,8 +115,8 @@ def test_the_ra_and_the_authorities_cannot_be_renewed_by_scep(server, enrolled):
 
 def test_a_renewal_for_another_subject_is_refused(server, enrolled):
     victim = server.add_device("renewal-victim")
-    for names in [{"subject": scepmsg.name(f"CN={victim.name}")},
-                  {"san": [f"DNS:{victim.username}"], "subject": scepmsg.name(f"CN={victim.name}")},
+    for names in [{"subject": scepmsg.name(victim.subject)},
+                  {"san": [f"DNS:{victim.username}"], "subject": scepmsg.name(victim.subject)},
                   {"san": [f"DNS:{enrolled.username}", f"DNS:{victim.username}"]}]:
         signer = enrolled.key
         reply = server.exchange(renewal(server, enrolled, old_key=signer, **names))

@@ -1,32 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures for pytest: servers that are made, started and ended by their pid."""
 
+import contextlib
+import pathlib
+import shutil
+import tempfile
+
 import pytest
 
 from server import Server
 
 
+@contextlib.contextmanager
+def work_directory():
+    """A directory that the roles can reach too: started as root they run under ids of their own."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="muster-test."))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """One running server for the tests of a file; each test brings devices of its own."""
-    s = Server(tmp_path_factory.mktemp("muster") / "pki", "--depth", "3")
-    s.start()
-    yield s
-    assert s.stop() == 0, s.log()
+    with work_directory() as work:
+        s = Server(work / "pki", "--depth", "3")
+        try:
+            s.start()
+            yield s
+        finally:
+            status = s.stop()
+        assert status == 0, s.log()
 
 
 @pytest.fixture
-def new_server(tmp_path):
+def new_server():
     """Makes servers for one test: new_server("--depth", "1") is not yet started."""
     made = []
 
     def make(*init):
-        made.append(Server(tmp_path / f"pki{len(made)}", *init))
+        made.append(Server(work / f"pki{len(made)}", *init))
         return made[-1]
 
-    yield make
-    for s in made:
-        s.stop()
+    with work_directory() as work:
+        try:
+            yield make
+        finally:
+            for s in made:
+                s.stop()
 
 
 @pytest.fixture

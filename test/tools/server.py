@@ -73,6 +73,7 @@ class Device:
     name: str
     username: str
     password: str
+    subject: str            # as text, RFC 4514
     key: object = None
     cert: object = None     # its self-signed signer
 
@@ -171,16 +172,15 @@ class Server:
         return [json.loads(line) for line in self.muster("--json", *words).stdout.splitlines()]
 
     def add_device(self, name, *words, key=None):
-        profile = self.ask("device", "add", name, "--template", "device", "--no-password", *words)[0]
-        username = profile.get("device", profile)["username"]
-        return Device(name, username, self.issue_password(name), key or scepmsg.new_key())
+        profile = self.ask("device", "add", name, "--template", "device", "--no-password", *words)[0]["profile"]
+        return Device(name, profile["username"], self.issue_password(name), profile["subject"],
+                      key or scepmsg.new_key())
 
     def issue_password(self, name, *words):
         return self.ask("password", "issue", name, *words)[0]["password"]
 
     def device_state(self, name):
-        answer = self.ask("device", "show", name)[0]
-        return answer.get("device", answer)
+        return self.ask("device", "show", name)[0]["device"]
 
     def certificates(self, **match):
         rows = self.ask("certificate", "list")
@@ -241,7 +241,7 @@ class Server:
         if names:
             attributes.append(scepmsg.extension_request(scepmsg.extension(scepmsg.SAN, scepmsg.san(*names))))
         attributes += more.pop("attributes", [])
-        return scepmsg.csr(device.key, scepmsg.name(f"CN={device.name}") if subject is None else subject,
+        return scepmsg.csr(device.key, scepmsg.name(device.subject) if subject is None else subject,
                            attributes, **more)
 
     def message(self, device, data=None, **more):
