@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/scep/algorithm.h"
 
-#define BYTES(text) { (const uint8_t *)(text), sizeof(text) - 1 }
-
 #define PKCS1 "\x2a\x86\x48\x86\xf7\x0d\x01\x01"
 #define PKCS7 "\x2a\x86\x48\x86\xf7\x0d\x01\x07"
 #define NIST_AES "\x60\x86\x48\x01\x65\x03\x04\x01"
 #define NIST_HASH "\x60\x86\x48\x01\x65\x03\x04\x02"
 #define ECDSA_SHA2 "\x2a\x86\x48\xce\x3d\x04\x03"
 
-const struct span scep_oid_data = BYTES(PKCS7 "\x01");
-const struct span scep_oid_signed_data = BYTES(PKCS7 "\x02");
-const struct span scep_oid_enveloped_data = BYTES(PKCS7 "\x03");
+const struct span scep_oid_data = SPAN_LITERAL(PKCS7 "\x01");
+const struct span scep_oid_signed_data = SPAN_LITERAL(PKCS7 "\x02");
+const struct span scep_oid_enveloped_data = SPAN_LITERAL(PKCS7 "\x03");
 
-static const struct span oid_rsa_oaep = BYTES(PKCS1 "\x07");
-static const struct span oid_mgf1 = BYTES(PKCS1 "\x08");
-static const struct span oid_p_specified = BYTES(PKCS1 "\x09");
+static const struct span oid_rsa_oaep = SPAN_LITERAL(PKCS1 "\x07");
+static const struct span oid_mgf1 = SPAN_LITERAL(PKCS1 "\x08");
+static const struct span oid_p_specified = SPAN_LITERAL(PKCS1 "\x09");
 
 static bool is_oid(const X509_ALGOR *algorithm, struct span oid)
 {
@@ -31,11 +29,15 @@ static const struct {
     struct span oid;
     struct span identifier;
 } digest_rules[] = {
-    { DIGEST_MD5, "MD5", BYTES("\x2a\x86\x48\x86\xf7\x0d\x02\x05"), BYTES("") },
-    { DIGEST_SHA1, "SHA-1", BYTES("\x2b\x0e\x03\x02\x1a"), BYTES("\x30\x07\x06\x05\x2b\x0e\x03\x02\x1a") },
-    { DIGEST_SHA256, "SHA-256", BYTES(NIST_HASH "\x01"), BYTES("\x30\x0b\x06\x09" NIST_HASH "\x01") },
-    { DIGEST_SHA384, "SHA-384", BYTES(NIST_HASH "\x02"), BYTES("\x30\x0b\x06\x09" NIST_HASH "\x02") },
-    { DIGEST_SHA512, "SHA-512", BYTES(NIST_HASH "\x03"), BYTES("\x30\x0b\x06\x09" NIST_HASH "\x03") },
+    { DIGEST_MD5, "MD5", SPAN_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x02\x05"), SPAN_LITERAL("") },
+    { DIGEST_SHA1, "SHA-1", SPAN_LITERAL("\x2b\x0e\x03\x02\x1a"),
+      SPAN_LITERAL("\x30\x07\x06\x05\x2b\x0e\x03\x02\x1a") },
+    { DIGEST_SHA256, "SHA-256", SPAN_LITERAL(NIST_HASH "\x01"),
+      SPAN_LITERAL("\x30\x0b\x06\x09" NIST_HASH "\x01") },
+    { DIGEST_SHA384, "SHA-384", SPAN_LITERAL(NIST_HASH "\x02"),
+      SPAN_LITERAL("\x30\x0b\x06\x09" NIST_HASH "\x02") },
+    { DIGEST_SHA512, "SHA-512", SPAN_LITERAL(NIST_HASH "\x03"),
+      SPAN_LITERAL("\x30\x0b\x06\x09" NIST_HASH "\x03") },
 };
 
 enum digest scep_digest_of(const X509_ALGOR *algorithm)
@@ -65,16 +67,16 @@ struct span scep_digest_identifier(enum digest digest)
 /* --- Signatures --------------------------------------------------------- */
 
 static const struct scep_signature_rule signature_rules[] = {
-    { BYTES(PKCS1 "\x01"), true, DIGEST_NONE }, /* rsaEncryption, RFC 3370 s3.2 */
-    { BYTES(PKCS1 "\x04"), true, DIGEST_MD5 },
-    { BYTES(PKCS1 "\x05"), true, DIGEST_SHA1 },
-    { BYTES(PKCS1 "\x0b"), true, DIGEST_SHA256 },
-    { BYTES(PKCS1 "\x0c"), true, DIGEST_SHA384 },
-    { BYTES(PKCS1 "\x0d"), true, DIGEST_SHA512 },
-    { BYTES("\x2a\x86\x48\xce\x3d\x04\x01"), false, DIGEST_SHA1 },
-    { BYTES(ECDSA_SHA2 "\x02"), false, DIGEST_SHA256 },
-    { BYTES(ECDSA_SHA2 "\x03"), false, DIGEST_SHA384 },
-    { BYTES(ECDSA_SHA2 "\x04"), false, DIGEST_SHA512 },
+    { SPAN_LITERAL(PKCS1 "\x01"), true, DIGEST_NONE }, /* rsaEncryption, RFC 3370 s3.2 */
+    { SPAN_LITERAL(PKCS1 "\x04"), true, DIGEST_MD5 },
+    { SPAN_LITERAL(PKCS1 "\x05"), true, DIGEST_SHA1 },
+    { SPAN_LITERAL(PKCS1 "\x0b"), true, DIGEST_SHA256 },
+    { SPAN_LITERAL(PKCS1 "\x0c"), true, DIGEST_SHA384 },
+    { SPAN_LITERAL(PKCS1 "\x0d"), true, DIGEST_SHA512 },
+    { SPAN_LITERAL("\x2a\x86\x48\xce\x3d\x04\x01"), false, DIGEST_SHA1 },
+    { SPAN_LITERAL(ECDSA_SHA2 "\x02"), false, DIGEST_SHA256 },
+    { SPAN_LITERAL(ECDSA_SHA2 "\x03"), false, DIGEST_SHA384 },
+    { SPAN_LITERAL(ECDSA_SHA2 "\x04"), false, DIGEST_SHA512 },
 };
 
 const struct scep_signature_rule *scep_signature_rule_of(const X509_ALGOR *algorithm)
@@ -85,16 +87,16 @@ const struct scep_signature_rule *scep_signature_rule_of(const X509_ALGOR *algor
     return NULL;
 }
 
-static const struct span rsa_identifier = BYTES("\x30\x0d\x06\x09" PKCS1 "\x01\x05\x00");
+static const struct span rsa_identifier = SPAN_LITERAL("\x30\x0d\x06\x09" PKCS1 "\x01\x05\x00");
 
 static const struct {
     enum digest digest;
     struct span identifier;
 } ecdsa_identifiers[] = {
-    { DIGEST_SHA1, BYTES("\x30\x09\x06\x07\x2a\x86\x48\xce\x3d\x04\x01") },
-    { DIGEST_SHA256, BYTES("\x30\x0a\x06\x08" ECDSA_SHA2 "\x02") },
-    { DIGEST_SHA384, BYTES("\x30\x0a\x06\x08" ECDSA_SHA2 "\x03") },
-    { DIGEST_SHA512, BYTES("\x30\x0a\x06\x08" ECDSA_SHA2 "\x04") },
+    { DIGEST_SHA1, SPAN_LITERAL("\x30\x09\x06\x07\x2a\x86\x48\xce\x3d\x04\x01") },
+    { DIGEST_SHA256, SPAN_LITERAL("\x30\x0a\x06\x08" ECDSA_SHA2 "\x02") },
+    { DIGEST_SHA384, SPAN_LITERAL("\x30\x0a\x06\x08" ECDSA_SHA2 "\x03") },
+    { DIGEST_SHA512, SPAN_LITERAL("\x30\x0a\x06\x08" ECDSA_SHA2 "\x04") },
 };
 
 struct span scep_signature_identifier(enum key_kind kind, enum digest digest)
@@ -111,10 +113,10 @@ struct span scep_signature_identifier(enum key_kind kind, enum digest digest)
 /* --- Content encryption ------------------------------------------------- */
 
 static const struct scep_cipher_rule cipher_rules[] = {
-    { SCEP_DES3_CBC, "DES-EDE3-CBC", BYTES("\x2a\x86\x48\x86\xf7\x0d\x03\x07"), 24, 8 },
-    { SCEP_AES128_CBC, "AES-128-CBC", BYTES(NIST_AES "\x02"), 16, 16 },
-    { SCEP_AES192_CBC, "AES-192-CBC", BYTES(NIST_AES "\x16"), 24, 16 },
-    { SCEP_AES256_CBC, "AES-256-CBC", BYTES(NIST_AES "\x2a"), 32, 16 },
+    { SCEP_DES3_CBC, "DES-EDE3-CBC", SPAN_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x03\x07"), 24, 8 },
+    { SCEP_AES128_CBC, "AES-128-CBC", SPAN_LITERAL(NIST_AES "\x02"), 16, 16 },
+    { SCEP_AES192_CBC, "AES-192-CBC", SPAN_LITERAL(NIST_AES "\x16"), 24, 16 },
+    { SCEP_AES256_CBC, "AES-256-CBC", SPAN_LITERAL(NIST_AES "\x2a"), 32, 16 },
 };
 
 const struct scep_cipher_rule *scep_cipher_rule_of(const X509_ALGOR *algorithm)
@@ -137,13 +139,15 @@ const struct scep_cipher_rule *scep_cipher_rule(enum scep_cipher cipher)
 
 #define SHA256_WITH_NULL "\x30\x0d\x06\x09" NIST_HASH "\x01\x05\x00"
 
+/* clang-format off */
 static const struct span transport_identifiers[] = {
-    [KEY_PADDING_PKCS1] = BYTES("\x30\x0d\x06\x09" PKCS1 "\x01\x05\x00"),
-    [KEY_PADDING_OAEP_SHA1] = BYTES("\x30\x0d\x06\x09" PKCS1 "\x07\x30\x00"),
-    [KEY_PADDING_OAEP_SHA256] = BYTES("\x30\x3c\x06\x09" PKCS1 "\x07\x30\x2f"
+    [KEY_PADDING_PKCS1] = SPAN_LITERAL("\x30\x0d\x06\x09" PKCS1 "\x01\x05\x00"),
+    [KEY_PADDING_OAEP_SHA1] = SPAN_LITERAL("\x30\x0d\x06\x09" PKCS1 "\x07\x30\x00"),
+    [KEY_PADDING_OAEP_SHA256] = SPAN_LITERAL("\x30\x3c\x06\x09" PKCS1 "\x07\x30\x2f"
                                       "\xa0\x0f" SHA256_WITH_NULL
                                       "\xa1\x1c\x30\x1a\x06\x09" PKCS1 "\x08" SHA256_WITH_NULL),
 };
+/* clang-format on */
 
 struct span scep_key_transport_identifier(enum key_padding padding)
 {
@@ -165,8 +169,8 @@ static bool oaep_label_is_empty(const X509_ALGOR *source)
 {
     if (!source)
         return true;
-    return is_oid(source, oid_p_specified) && source->parameter && source->parameter->type == V_ASN1_OCTET_STRING &&
-           scep_asn1_any_bytes(source->parameter).len == 0;
+    return is_oid(source, oid_p_specified) && source->parameter &&
+           source->parameter->type == V_ASN1_OCTET_STRING && scep_asn1_any_bytes(source->parameter).len == 0;
 }
 
 static enum status oaep_padding(const ASN1_TYPE *parameter, enum key_padding *out)
@@ -179,7 +183,8 @@ static enum status oaep_padding(const ASN1_TYPE *parameter, enum key_padding *ou
         return fail(BAD_INPUT, "RFC 4055 s4.1: the parameters of RSAES-OAEP do not decode");
     const enum digest hash = oaep->hash ? scep_digest_of(oaep->hash) : DIGEST_SHA1;
     if (hash != oaep_mask_digest(oaep->mask) || (hash != DIGEST_SHA1 && hash != DIGEST_SHA256))
-        return fail(REFUSED, "RFC 4055 s4.1: RSAES-OAEP is taken with SHA-1 or SHA-256 for both hash and MGF1");
+        return fail(REFUSED,
+                    "RFC 4055 s4.1: RSAES-OAEP is taken with SHA-1 or SHA-256 for both hash and MGF1");
     if (!oaep_label_is_empty(oaep->source))
         return fail(REFUSED, "RFC 4055 s4.1: RSAES-OAEP with a label");
     *out = hash == DIGEST_SHA1 ? KEY_PADDING_OAEP_SHA1 : KEY_PADDING_OAEP_SHA256;

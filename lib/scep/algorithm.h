@@ -23,7 +23,8 @@ struct scep_signature_rule {
     bool is_rsa;
     enum digest digest;
 };
-const struct scep_signature_rule *scep_signature_rule_of(const X509_ALGOR *algorithm); /* NULL: not one we take */
+/* NULL for one we do not take. */
+const struct scep_signature_rule *scep_signature_rule_of(const X509_ALGOR *algorithm);
 struct span scep_signature_identifier(enum key_kind kind, enum digest digest);
 
 struct scep_cipher_rule {

@@ -37,7 +37,8 @@ static enum status prove_reply(struct scep_message *m, const struct scep_expecta
     struct cert *signer = find_signer(m, expect);
 
     if (m->header.message_type != SCEP_CERT_REP && m->defect == OK)
-        return fail(BAD_INPUT, "RFC 8894 s3.3.2: messageType is %d, want CertRep (3)", m->header.message_type);
+        return fail(BAD_INPUT, "RFC 8894 s3.3.2: messageType is %d, want CertRep (3)",
+                    m->header.message_type);
     if (!signer)
         return fail(BAD_PROOF, "RFC 8894 s2.1.2: the reply is not signed by the RA or CA we trust");
     TRY(scep_message_prove(m, signer, &expect->policy));

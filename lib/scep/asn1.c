@@ -133,7 +133,8 @@ X509_ALGOR *scep_algorithm_read(struct span der)
     return read_whole(der, ASN1_ITEM_rptr(X509_ALGOR));
 }
 
-enum status scep_attributes_encode(const OPENSSL_STACK *attributes, enum scep_attribute_order order, struct buf *out)
+enum status scep_attributes_encode(const OPENSSL_STACK *attributes, enum scep_attribute_order order,
+                                   struct buf *out)
 {
     const ASN1_ITEM *item = order == SCEP_ORDER_RECEIVED ? ASN1_ITEM_rptr(SCEP_ATTRIBUTES_RECEIVED)
                                                          : ASN1_ITEM_rptr(SCEP_ATTRIBUTES_SORTED);

@@ -55,7 +55,7 @@ struct scep_signed_data {
     struct scep_content_info *content;
     STACK_OF(ASN1_TYPE) *certificates; /* NULL where absent */
     STACK_OF(ASN1_TYPE) *crls;         /* NULL where absent */
-    OPENSSL_STACK *signers;            /* of struct scep_signer_info */
+    OPENSSL_STACK *signers;             /* of struct scep_signer_info */
 };
 
 struct scep_encrypted_content {

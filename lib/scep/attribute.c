@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define BYTES(text) { (const uint8_t *)(text), sizeof(text) - 1 }
 #define TYPE(type) (1u << (type))
 
 #define PKCS9 "\x2a\x86\x48\x86\xf7\x0d\x01\x09"
@@ -15,10 +14,10 @@
 #define ID_SCEP "\x2b\x06\x01\x05\x05\x07\x18"
 
 /* A transactionID is opaque, and so is the kind of character string that it comes in. */
-#define CHARACTER_STRINGS                                                                           \
-    (TYPE(V_ASN1_PRINTABLESTRING) | TYPE(V_ASN1_UTF8STRING) | TYPE(V_ASN1_IA5STRING) |              \
-     TYPE(V_ASN1_T61STRING) | TYPE(V_ASN1_VISIBLESTRING) | TYPE(V_ASN1_NUMERICSTRING) |             \
-     TYPE(V_ASN1_GRAPHICSTRING) | TYPE(V_ASN1_GENERALSTRING) | TYPE(V_ASN1_UNIVERSALSTRING) |       \
+#define CHARACTER_STRINGS                                                                     \
+    (TYPE(V_ASN1_PRINTABLESTRING) | TYPE(V_ASN1_UTF8STRING) | TYPE(V_ASN1_IA5STRING) |        \
+     TYPE(V_ASN1_T61STRING) | TYPE(V_ASN1_VISIBLESTRING) | TYPE(V_ASN1_NUMERICSTRING) |       \
+     TYPE(V_ASN1_GRAPHICSTRING) | TYPE(V_ASN1_GENERALSTRING) | TYPE(V_ASN1_UNIVERSALSTRING) | \
      TYPE(V_ASN1_BMPSTRING))
 
 struct attribute_rule {
@@ -31,32 +30,41 @@ struct attribute_rule {
     size_t max_bytes;
 };
 
-/* Sizes that depend on the kind of message are looked at in prove.c. */
+#define PRINTABLE TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString"
+#define OCTETS TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING"
+#define TIME (TYPE(V_ASN1_UTCTIME) | TYPE(V_ASN1_GENERALIZEDTIME)), "a Time"
+#define CMS(section) "RFC 5652 " section
+#define SCEP(section) "RFC 8894 " section
+
+/* Sizes that depend on the kind of message are looked at in message.c and prove.c. */
+/* clang-format off */
 static const struct attribute_rule rules[SCEP_ATTRIBUTE_COUNT] = {
-    [SCEP_ATTRIBUTE_CONTENT_TYPE] = { "contentType", "RFC 5652 s11.1", BYTES(PKCS9 "\x03"), TYPE(V_ASN1_OBJECT),
-                                      "an OBJECT IDENTIFIER", 0, 0 },
-    [SCEP_ATTRIBUTE_MESSAGE_DIGEST] = { "messageDigest", "RFC 5652 s11.2", BYTES(PKCS9 "\x04"),
-                                        TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING", 1, DIGEST_MAX_BYTES },
-    [SCEP_ATTRIBUTE_SIGNING_TIME] = { "signingTime", "RFC 5652 s11.3", BYTES(PKCS9 "\x05"),
-                                      TYPE(V_ASN1_UTCTIME) | TYPE(V_ASN1_GENERALIZEDTIME), "a Time", 1, 32 },
-    [SCEP_ATTRIBUTE_TRANSACTION] = { "transactionID", "RFC 8894 s3.2.1.1", BYTES(VERISIGN_PKI "\x07"),
-                                     CHARACTER_STRINGS, "a PrintableString", 1, SCEP_TRANSACTION_MAX_BYTES },
-    [SCEP_ATTRIBUTE_MESSAGE_TYPE] = { "messageType", "RFC 8894 s3.2.1.2", BYTES(VERISIGN_PKI "\x02"),
-                                      TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString", 1, 3 },
-    [SCEP_ATTRIBUTE_PKI_STATUS] = { "pkiStatus", "RFC 8894 s3.2.1.3", BYTES(VERISIGN_PKI "\x03"),
-                                    TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString", 1, 3 },
-    [SCEP_ATTRIBUTE_FAIL_INFO] = { "failInfo", "RFC 8894 s3.2.1.4", BYTES(VERISIGN_PKI "\x04"),
-                                   TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString", 1, 3 },
-    [SCEP_ATTRIBUTE_FAIL_INFO_TEXT] = { "failInfoText", "RFC 8894 s3.2.1.4", BYTES(ID_SCEP "\x01"),
-                                        CHARACTER_STRINGS, "a UTF8String", 0, 8192 },
-    [SCEP_ATTRIBUTE_SENDER_NONCE] = { "senderNonce", "RFC 8894 s3.2.1.5", BYTES(VERISIGN_PKI "\x05"),
-                                      TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING", 0, SCEP_MESSAGE_MAX_BYTES },
-    [SCEP_ATTRIBUTE_RECIPIENT_NONCE] = { "recipientNonce", "RFC 8894 s3.2.1.5", BYTES(VERISIGN_PKI "\x06"),
-                                         TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING", 0, SCEP_MESSAGE_MAX_BYTES },
+    [SCEP_ATTRIBUTE_CONTENT_TYPE] =
+        { "contentType", CMS("s11.1"), SPAN_LITERAL(PKCS9 "\x03"), TYPE(V_ASN1_OBJECT), "an OBJECT IDENTIFIER", 0, 0 },
+    [SCEP_ATTRIBUTE_MESSAGE_DIGEST] =
+        { "messageDigest", CMS("s11.2"), SPAN_LITERAL(PKCS9 "\x04"), OCTETS, 1, DIGEST_MAX_BYTES },
+    [SCEP_ATTRIBUTE_SIGNING_TIME] =
+        { "signingTime", CMS("s11.3"), SPAN_LITERAL(PKCS9 "\x05"), TIME, 1, 32 },
+    [SCEP_ATTRIBUTE_TRANSACTION] =
+        { "transactionID", SCEP("s3.2.1.1"), SPAN_LITERAL(VERISIGN_PKI "\x07"), CHARACTER_STRINGS,
+          "a PrintableString", 1, SCEP_TRANSACTION_MAX_BYTES },
+    [SCEP_ATTRIBUTE_MESSAGE_TYPE] =
+        { "messageType", SCEP("s3.2.1.2"), SPAN_LITERAL(VERISIGN_PKI "\x02"), PRINTABLE, 1, 3 },
+    [SCEP_ATTRIBUTE_PKI_STATUS] =
+        { "pkiStatus", SCEP("s3.2.1.3"), SPAN_LITERAL(VERISIGN_PKI "\x03"), PRINTABLE, 1, 3 },
+    [SCEP_ATTRIBUTE_FAIL_INFO] =
+        { "failInfo", SCEP("s3.2.1.4"), SPAN_LITERAL(VERISIGN_PKI "\x04"), PRINTABLE, 1, 3 },
+    [SCEP_ATTRIBUTE_FAIL_INFO_TEXT] =
+        { "failInfoText", SCEP("s3.2.1.4"), SPAN_LITERAL(ID_SCEP "\x01"), CHARACTER_STRINGS, "a UTF8String", 0, 8192 },
+    [SCEP_ATTRIBUTE_SENDER_NONCE] =
+        { "senderNonce", SCEP("s3.2.1.5"), SPAN_LITERAL(VERISIGN_PKI "\x05"), OCTETS, 0, SCEP_MESSAGE_MAX_BYTES },
+    [SCEP_ATTRIBUTE_RECIPIENT_NONCE] =
+        { "recipientNonce", SCEP("s3.2.1.5"), SPAN_LITERAL(VERISIGN_PKI "\x06"), OCTETS, 0, SCEP_MESSAGE_MAX_BYTES },
 };
+/* clang-format on */
 
 /* step-ca sends failInfoText under the arc itself. */
-static const struct span odd_fail_info_text_oid = BYTES(ID_SCEP);
+static const struct span odd_fail_info_text_oid = SPAN_LITERAL(ID_SCEP);
 
 const char *scep_attribute_name(enum scep_attribute kind)
 {
@@ -159,7 +167,8 @@ void scep_attributes_clear(struct scep_attributes *attributes)
     attributes->count = 0;
 }
 
-void scep_attributes_add(struct scep_attributes *attributes, enum scep_attribute kind, uint8_t tag, struct span value)
+void scep_attributes_add(struct scep_attributes *attributes, enum scep_attribute kind, uint8_t tag,
+                         struct span value)
 {
     struct scep_der *der = &attributes->der;
 
@@ -197,9 +206,11 @@ void scep_attributes_add_time(struct scep_attributes *attributes, int64_t when_s
     const bool is_utc_time = utc.tm_year >= 50 && utc.tm_year < 150;
     const size_t len = strftime(text, sizeof text, "%Y%m%d%H%M%SZ", &utc);
     if (is_utc_time)
-        scep_attributes_add(attributes, SCEP_ATTRIBUTE_SIGNING_TIME, DER_UTC_TIME, span_of(text + 2, len - 2));
+        scep_attributes_add(attributes, SCEP_ATTRIBUTE_SIGNING_TIME, DER_UTC_TIME,
+                            span_of(text + 2, len - 2));
     else
-        scep_attributes_add(attributes, SCEP_ATTRIBUTE_SIGNING_TIME, DER_GENERALIZED_TIME, span_of(text, len));
+        scep_attributes_add(attributes, SCEP_ATTRIBUTE_SIGNING_TIME, DER_GENERALIZED_TIME,
+                            span_of(text, len));
 }
 
 /* X.690 s11.6: as octet strings, the shorter one padded with zeros; none of ours is a prefix of another. */

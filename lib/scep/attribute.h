@@ -56,7 +56,8 @@ struct scep_attributes {
 void scep_attributes_init(struct scep_attributes *attributes);
 void scep_attributes_clear(struct scep_attributes *attributes);
 
-void scep_attributes_add(struct scep_attributes *attributes, enum scep_attribute kind, uint8_t tag, struct span value);
+void scep_attributes_add(struct scep_attributes *attributes, enum scep_attribute kind, uint8_t tag,
+                         struct span value);
 
 /* A decimal number as a PrintableString. */
 void scep_attributes_add_number(struct scep_attributes *attributes, enum scep_attribute kind, int value);

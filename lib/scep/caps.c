@@ -33,7 +33,8 @@ enum status scep_capabilities_format(unsigned capabilities, struct buf *out)
 static unsigned word_bits(struct span word)
 {
     for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (word.len == strlen(words[i].word) && strncasecmp((const char *)word.ptr, words[i].word, word.len) == 0)
+        if (word.len == strlen(words[i].word) &&
+            strncasecmp((const char *)word.ptr, words[i].word, word.len) == 0)
             return words[i].bit | words[i].implied;
     return 0;
 }

@@ -17,14 +17,18 @@
 /* The RecipientInfo choices that are refused, by tag. */
 static const char *recipient_kind(const ASN1_TYPE *recipient)
 {
-    static const char *const names[] = { [1] = "KeyAgreeRecipientInfo", [2] = "KEKRecipientInfo",
-                                         [3] = "PasswordRecipientInfo", [4] = "OtherRecipientInfo" };
+    static const char *const names[] = {
+        [1] = "KeyAgreeRecipientInfo",
+        [2] = "KEKRecipientInfo",
+        [3] = "PasswordRecipientInfo",
+        [4] = "OtherRecipientInfo",
+    };
     const struct span der = scep_asn1_any_bytes(recipient);
 
     if (recipient->type != V_ASN1_OTHER || der.len == 0)
         return "unknown RecipientInfo";
     const unsigned tag = der.ptr[0] & 0x1fu;
-    return tag >= 1 && tag <= 4 ? names[tag] : "unknown RecipientInfo";
+    return tag < COUNT_OF(names) && names[tag] ? names[tag] : "unknown RecipientInfo";
 }
 
 static enum status read_recipient(struct scep_message *m)
@@ -36,7 +40,8 @@ static enum status read_recipient(struct scep_message *m)
         return fail(BAD_INPUT, "RFC 8894 s3.2.2: %d recipients, want 1", count);
     const ASN1_TYPE *recipient = sk_ASN1_TYPE_value(recipients, 0);
     if (recipient->type != V_ASN1_SEQUENCE)
-        return fail(BAD_INPUT, "RFC 8894 s3.1: a %s, want a KeyTransRecipientInfo", recipient_kind(recipient));
+        return fail(BAD_INPUT, "RFC 8894 s3.1: the recipient is by %s, want KeyTransRecipientInfo",
+                    recipient_kind(recipient));
     m->transport = scep_key_transport_read(scep_asn1_any_bytes(recipient));
     if (!m->transport)
         return fail(BAD_INPUT, "RFC 5652 s6.2.1: the KeyTransRecipientInfo does not decode");
@@ -72,8 +77,8 @@ static enum status read_encrypted_content(struct scep_message *m)
     m->header.cipher = m->cipher->cipher;
     const ASN1_TYPE *iv = content->cipher->parameter;
     if (!iv || iv->type != V_ASN1_OCTET_STRING || scep_asn1_any_bytes(iv).len != m->cipher->block_bytes)
-        return fail(BAD_INPUT, "RFC 3565 s2.3.1: the parameter of %s is not an IV of %zu bytes", m->cipher->name,
-                    m->cipher->block_bytes);
+        return fail(BAD_INPUT, "RFC 3565 s2.3.1: the parameter of %s is not an IV of %zu bytes",
+                    m->cipher->name, m->cipher->block_bytes);
     return OK;
 }
 
@@ -136,7 +141,8 @@ static bool run_cipher(const struct scep_cipher_rule *rule, const struct content
 
     if (!to)
         return false;
-    const bool done = EVP_CipherInit_ex2(context, fetched[rule->cipher], key->key, key->iv, encrypt, NULL) == 1 &&
+    const bool done = EVP_CipherInit_ex2(context, fetched[rule->cipher], key->key, key->iv, encrypt, NULL) ==
+                          1 &&
                       EVP_CipherUpdate(context, to, &len, in.ptr, (int)in.len) == 1 &&
                       EVP_CipherFinal_ex(context, to + len, &rest) == 1;
     EVP_CIPHER_CTX_reset(context);
@@ -171,8 +177,8 @@ static enum status not_opened(struct buf *plain)
     return fail(BAD_PROOF, "RFC 8894 s3.2.2: the pkcsPKIEnvelope is not for us or does not decrypt");
 }
 
-static const struct scep_identity *find_recipient(const struct scep_message *m, const struct scep_identity *recipients,
-                                                  size_t count)
+static const struct scep_identity *find_recipient(const struct scep_message *m,
+                                                  const struct scep_identity *recipients, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (scep_entity_is(m->transport->id, recipients[i].cert))
@@ -197,7 +203,8 @@ enum status scep_message_decrypt(struct scep_message *message, const struct scep
     const struct scep_encrypted_content *content = message->envelope->content;
     memcpy(key.iv, scep_asn1_any_bytes(content->cipher->parameter).ptr, cipher->block_bytes);
     TRY(private_key_decrypt(recipient->key, message->padding,
-                            scep_asn1_string_bytes(message->transport->encrypted_key), cipher->key_bytes, key.key));
+                            scep_asn1_string_bytes(message->transport->encrypted_key), cipher->key_bytes,
+                            key.key));
     plain->len = 0;
     if (!run_cipher(cipher, &key, false, scep_asn1_string_bytes(content->bytes), plain) ||
         !is_one_sequence(buf_span(plain)))
@@ -280,7 +287,8 @@ enum status scep_envelope_build(struct span plain, struct cert *recipient, enum 
     if (!rule)
         return fail(BAD_INPUT, "RFC 8894 s2.9: no content cipher is chosen");
     TRY(prepare_cipher(rule));
-    if (RAND_priv_bytes(key.key, (int)rule->key_bytes) != 1 || RAND_bytes(key.iv, (int)rule->block_bytes) != 1)
+    if (RAND_priv_bytes(key.key, (int)rule->key_bytes) != 1 ||
+        RAND_bytes(key.iv, (int)rule->block_bytes) != 1)
         return fail(FAULT, "libcrypto has no random bytes");
     return write_envelope(rule, &key, recipient, padding, plain, out);
 }

@@ -14,8 +14,8 @@ void must(enum status status, const char *what)
 
 /* --- Parties ---------------------------------------------------------------- */
 
-static void issue(struct party *party, const char *name, const struct party *issuer, const struct party *subject,
-                  struct buf *der)
+static void issue(struct party *party, const char *name, const struct party *issuer,
+                  const struct party *subject, struct buf *der)
 {
     AUTO(buf_clear) struct buf subject_name = { 0 };
     uint8_t serial[CERT_SERIAL_MAX_BYTES];
@@ -32,10 +32,12 @@ static void issue(struct party *party, const char *name, const struct party *iss
     content.is_ca = party && !issuer && party == subject && strcmp(name, "CN=Test CA") == 0;
     if (content.is_ca)
         content.key_usage = KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN | KEY_USAGE_DIGITAL_SIGNATURE;
-    must(cert_issue(&content, issuer ? issuer->cert : NULL, issuer ? issuer->key : subject->key, der), "issue");
+    must(cert_issue(&content, issuer ? issuer->cert : NULL, issuer ? issuer->key : subject->key, der),
+         "issue");
 }
 
-static void make_party(struct party *party, const char *name, const struct party *issuer, struct key_spec spec)
+static void make_party(struct party *party, const char *name, const struct party *issuer,
+                       struct key_spec spec)
 {
     must(private_key_generate(spec, &party->key), "key");
     issue(party, name, issuer, party, &party->der);
@@ -170,7 +172,7 @@ static void write_unsorted(const struct scep_attributes *attributes, struct buf 
 }
 
 struct forged {
-    struct buf sent;      /* attributes as sent, a SET */
+    struct buf sent; /* attributes as sent, a SET */
     struct buf signature;
 };
 
@@ -182,7 +184,8 @@ static void forge_signature(const struct forge *forge, const struct party *signe
 
     must(scep_attributes_write(attributes, &sorted), "attributes");
     write_unsorted(attributes, &unsorted);
-    must(buf_set(&out->sent, buf_span(forge->is_unsorted || forge->is_sent_unsorted ? &unsorted : &sorted)), "sent");
+    must(buf_set(&out->sent, buf_span(forge->is_unsorted || forge->is_sent_unsorted ? &unsorted : &sorted)),
+         "sent");
     must(private_key_sign(signer->key, forge->digest ? forge->digest : DIGEST_SHA256,
                           buf_span(forge->is_unsorted ? &unsorted : &sorted), &out->signature),
          "sign");
@@ -246,8 +249,8 @@ static void put_content(struct scep_der *der, const struct forge *forge, struct 
     scep_der_close(der, info);
 }
 
-static void put_body(struct scep_der *der, const struct forge *forge, const struct party *signer, struct span content,
-                     const struct forged *forged)
+static void put_body(struct scep_der *der, const struct forge *forge, const struct party *signer,
+                     struct span content, const struct forged *forged)
 {
     scep_der_put(der, DER_INTEGER, SPAN_LITERAL("\1"));
     if (forge->digest_algorithms.len)
@@ -306,7 +309,8 @@ void forge_message(const struct fixture *f, const struct forge *forge, struct bu
     buf_clear(&forged.signature);
 }
 
-void forge_envelope(const struct fixture *f, enum scep_cipher cipher, enum key_padding padding, struct buf *out)
+void forge_envelope(const struct fixture *f, enum scep_cipher cipher, enum key_padding padding,
+                    struct buf *out)
 {
     must(scep_envelope_build(buf_span(&f->csr), f->ra.cert, cipher, padding, out), "envelope");
 }

@@ -39,29 +39,30 @@ struct scep_expectation fixture_expectation(const struct fixture *f);
 /* One element of SignedData that differs from a good request's; empty spans leave it alone. */
 #define FORGE_EXTRA_MAX 4
 struct forge {
-    uint32_t left_out;                     /* bits of enum scep_attribute */
-    struct span extra[FORGE_EXTRA_MAX];    /* more attributes, DER */
+    uint32_t left_out;                  /* bits of enum scep_attribute */
+    struct span extra[FORGE_EXTRA_MAX]; /* more attributes, DER */
     size_t extra_count;
-    struct span digest_algorithms;         /* the whole SET */
-    struct span encap_content;             /* the whole EncapsulatedContentInfo */
-    struct span content;                   /* eContent's octets */
-    struct span certificates;              /* the whole [0] */
-    struct span signer_id;                 /* the whole SignerIdentifier */
-    struct span digest_identifier;         /* the SignerInfo's digestAlgorithm */
-    struct span signature_identifier;      /* the SignerInfo's signatureAlgorithm */
-    size_t signer_count;                   /* 0 means 1 */
-    enum digest digest;                    /* NONE means SHA-256 */
-    bool is_unsorted;                      /* attributes are sent and signed in the wrong order */
-    bool is_sent_unsorted;                 /* sent in the wrong order, signed sorted */
-    bool is_ber;                           /* indefinite lengths and a constructed eContent */
-    const struct party *signer;            /* NULL: the client */
+    struct span digest_algorithms;    /* the whole SET */
+    struct span encap_content;        /* the whole EncapsulatedContentInfo */
+    struct span content;              /* eContent's octets */
+    struct span certificates;         /* the whole [0] */
+    struct span signer_id;            /* the whole SignerIdentifier */
+    struct span digest_identifier;    /* the SignerInfo's digestAlgorithm */
+    struct span signature_identifier; /* the SignerInfo's signatureAlgorithm */
+    size_t signer_count;              /* 0 means 1 */
+    enum digest digest;               /* NONE means SHA-256 */
+    bool is_unsorted;                 /* attributes are sent and signed in the wrong order */
+    bool is_sent_unsorted;            /* sent in the wrong order, signed sorted */
+    bool is_ber;                      /* indefinite lengths and a constructed eContent */
+    const struct party *signer;       /* NULL: the client */
 };
 
 /* Replaces `out`; ends the program when it fails. */
 void forge_message(const struct fixture *f, const struct forge *forge, struct buf *out);
 
 /* The EnvelopedData (a ContentInfo) of a good request, to be bent. */
-void forge_envelope(const struct fixture *f, enum scep_cipher cipher, enum key_padding padding, struct buf *out);
+void forge_envelope(const struct fixture *f, enum scep_cipher cipher, enum key_padding padding,
+                    struct buf *out);
 
 /* DER of one attribute with the given values (the SET's content). */
 void forge_attribute(enum scep_attribute kind, struct span values, struct buf *out);

@@ -9,7 +9,6 @@
 #include "lib/scep/attribute.h"
 #include "lib/scep/scep.h"
 
-#define SCEP_NONCE_MAX_BYTES 64 /* beyond this it is not echoed */
 #define SCEP_CERTIFICATES_MAX 16
 
 struct scep_message {
@@ -18,14 +17,14 @@ struct scep_message {
     struct span content;                        /* eContent's octets, empty where there are none */
     bool has_content;
     struct scep_attribute_slot attributes[SCEP_ATTRIBUTE_COUNT];
-    struct cert *signer;                        /* NULL where it is not embedded */
+    struct cert *signer; /* NULL where it is not embedded */
 
-    struct scep_enveloped_data *envelope;       /* NULL where there is none, or it is unreadable */
-    struct scep_key_transport *transport;       /* its one recipient */
-    const struct scep_cipher_rule *cipher;      /* NULL for an unknown one */
+    struct scep_enveloped_data *envelope;  /* NULL where there is none, or it is unreadable */
+    struct scep_key_transport *transport;  /* its one recipient */
+    const struct scep_cipher_rule *cipher; /* NULL for an unknown one */
     enum key_padding padding;
     bool padding_is_known;
-    char padding_text[192];                     /* why not */
+    char padding_text[192]; /* why not */
 
     struct scep_header header;
     enum status defect; /* the first thing that was wrong with its shape, and what */

@@ -4,6 +4,19 @@
  */
 #include "lib/scep/message.h"
 
+/* RFC 8894 s3.2.1.5 says 16 bytes; in a reply nothing hangs on the sender's. */
+static enum status check_nonce(const struct scep_message *m, const struct scep_policy *policy)
+{
+    const ASN1_TYPE *value = m->attributes[SCEP_ATTRIBUTE_SENDER_NONCE].value;
+    const size_t len = scep_asn1_any_bytes(value).len;
+
+    if (m->header.message_type == SCEP_CERT_REP || len == SCEP_NONCE_BYTES)
+        return OK;
+    if (policy->allow_odd_nonce && len >= 1 && len <= SCEP_NONCE_MAX_BYTES)
+        return OK;
+    return fail(BAD_INPUT, "RFC 8894 s3.2.1.5: senderNonce is %zu bytes, want %d", len, SCEP_NONCE_BYTES);
+}
+
 static enum status refuse_algorithm(struct scep_message *m, const char *what, const X509_ALGOR *algorithm,
                                     const char *want)
 {
@@ -80,7 +93,8 @@ static enum status get_signer_key(struct scep_message *m, struct cert *given, st
     /* Known before anything is issued or a password burned: the answer could not be encrypted. */
     if (!is_rsa && m->header.message_type != SCEP_CERT_REP) {
         m->is_algorithm_refused = true;
-        return fail(REFUSED, "RFC 8894 s3.1: a request signed with an EC key, to which no reply can be encrypted");
+        return fail(REFUSED,
+                    "RFC 8894 s3.1: a request signed with an EC key, to which no reply can be encrypted");
     }
     return OK;
 }
@@ -126,7 +140,8 @@ static enum status check_signature(const struct scep_message *m, struct public_k
     return fail(BAD_PROOF, "RFC 5652 s5.6: the signature does not hold");
 }
 
-enum status scep_message_prove(struct scep_message *message, struct cert *signer, const struct scep_policy *policy)
+enum status scep_message_prove(struct scep_message *message, struct cert *signer,
+                               const struct scep_policy *policy)
 {
     struct public_key *key = NULL;
 
@@ -134,6 +149,7 @@ enum status scep_message_prove(struct scep_message *message, struct cert *signer
     message->is_algorithm_refused = false;
     if (message->defect != OK)
         return fail(message->defect, "%s", message->defect_text);
+    TRY(check_nonce(message, policy));
     TRY(check_algorithms(message, policy));
     TRY(get_signer_key(message, signer, &key));
     TRY(check_content_type(message));

@@ -20,7 +20,8 @@ static enum digest reply_digest(const struct scep_reply *reply)
 {
     const enum digest digest = reply->request->header.digest;
 
-    if (digest == DIGEST_SHA384 || digest == DIGEST_SHA512 || (digest == DIGEST_SHA1 && reply->policy.allow_sha1))
+    if (digest == DIGEST_SHA384 || digest == DIGEST_SHA512 ||
+        (digest == DIGEST_SHA1 && reply->policy.allow_sha1))
         return digest;
     return DIGEST_SHA256;
 }

@@ -14,6 +14,7 @@
 
 #define SCEP_MESSAGE_MAX_BYTES ((size_t)65536)
 #define SCEP_NONCE_BYTES 16
+#define SCEP_NONCE_MAX_BYTES 64 /* longer ones are not echoed */
 #define SCEP_TRANSACTION_MAX_BYTES 1024
 
 enum scep_message_type {
@@ -44,10 +45,11 @@ const char *scep_fail_info_name(enum scep_fail_info info);
 
 enum scep_cipher { SCEP_CIPHER_NONE, SCEP_DES3_CBC, SCEP_AES128_CBC, SCEP_AES192_CBC, SCEP_AES256_CBC };
 
-/* What an enrolment path accepts beyond AES and SHA-256 and up. */
+/* What an enrolment path accepts beyond AES, SHA-256 and up, and nonces of SCEP_NONCE_BYTES. */
 struct scep_policy {
     bool allow_des3;
     bool allow_sha1;
+    bool allow_odd_nonce; /* 1 to SCEP_NONCE_MAX_BYTES, echoed as sent: some fielded clients send 8 */
 };
 
 /* --- Capabilities (s3.5) ------------------------------------------------ */
@@ -76,9 +78,9 @@ AUTO_FREE(scep_message_free, struct scep_message)
 
 /* What stands in the signed attributes; spans lent from the message. */
 struct scep_header {
-    int message_type;           /* enum scep_message_type, or any other number from 0 to 255 that was sent */
-    struct span transaction;    /* opaque bytes, 1 .. SCEP_TRANSACTION_MAX_BYTES */
-    struct span sender_nonce;   /* empty if absent */
+    int message_type;         /* enum scep_message_type, or any other number from 0 to 255 that was sent */
+    struct span transaction;  /* opaque bytes, 1 .. SCEP_TRANSACTION_MAX_BYTES */
+    struct span sender_nonce; /* empty if absent */
     struct span recipient_nonce;
     int pki_status;             /* CertRep: enum scep_pki_status; -1 if absent or odd */
     int fail_info;              /* CertRep: enum scep_fail_info; -1 if absent */
@@ -113,8 +115,8 @@ struct cert *scep_message_get_signer(const struct scep_message *message);
  *
  * BAD_INPUT  an attribute missing, doubled, of wrong type or size; wrong shape inside
  * BAD_PROOF  signature or digest     REFUSED  algorithm (see scep_message_algorithm_refused)
- * OK means, too: the messageType is one of enum scep_message_type, the senderNonce of a request has
- * SCEP_NONCE_BYTES, and the key of a request's signer is one that a reply can be encrypted to.
+ * OK means, too: the messageType is one of enum scep_message_type, the senderNonce of a request is
+ * of a size within policy, and the key of a request's signer is one that a reply can be encrypted to.
  * Who the signer is, is not decided here. */
 MUST_USE enum status scep_message_prove(struct scep_message *message, struct cert *signer,
                                         const struct scep_policy *policy);
@@ -132,23 +134,24 @@ struct scep_identity {
  * BAD_PROOF  not for us, or it does not decrypt (one and the same answer for bad key, padding
  *            and content; the time does not tell either)
  * BAD_INPUT  there is no envelope, or scep_message_prove() was not called. */
-MUST_USE enum status scep_message_decrypt(struct scep_message *message, const struct scep_identity *recipients,
-                                          size_t recipient_count, struct buf *plain);
+MUST_USE enum status scep_message_decrypt(struct scep_message *message,
+                                          const struct scep_identity *recipients, size_t recipient_count,
+                                          struct buf *plain);
 
 /* --- Building: what is built replaces `out` ------------------------------ */
 
 /* A request, from a client (s3.3.1). */
 struct scep_request {
-    enum scep_message_type type;        /* PKCS_REQ or RENEWAL_REQ (CERT_POLL, GET_CERT, GET_CRL alike) */
-    struct span transaction;            /* ASCII, 1 .. SCEP_TRANSACTION_MAX_BYTES */
-    struct span sender_nonce;           /* SCEP_NONCE_BYTES, fresh */
-    struct span data;                   /* messageData: DER of the CSR */
-    struct scep_identity signer;        /* self-signed, or the certificate to be renewed */
-    struct cert *recipient;             /* the RA's encryption certificate */
+    enum scep_message_type type; /* PKCS_REQ or RENEWAL_REQ (CERT_POLL, GET_CERT, GET_CRL alike) */
+    struct span transaction;     /* ASCII, 1 .. SCEP_TRANSACTION_MAX_BYTES */
+    struct span sender_nonce;    /* SCEP_NONCE_BYTES, fresh */
+    struct span data;            /* messageData: DER of the CSR */
+    struct scep_identity signer; /* self-signed, or the certificate to be renewed */
+    struct cert *recipient;      /* the RA's encryption certificate */
     enum scep_cipher cipher;
     enum digest digest;
     bool oaep;
-    int64_t now_s;                      /* signingTime */
+    int64_t now_s; /* signingTime */
 };
 MUST_USE enum status scep_request_build(const struct scep_request *request, struct buf *out);
 
@@ -156,12 +159,12 @@ MUST_USE enum status scep_request_build(const struct scep_request *request, stru
 struct scep_reply {
     const struct scep_message *request; /* lent; transaction, nonce, algorithms and recipient come from it */
     enum scep_pki_status status;
-    enum scep_fail_info fail_info;      /* with SCEP_FAILURE */
-    const char *fail_info_text;         /* with SCEP_FAILURE; may be NULL */
-    const struct span *certificates;    /* with SCEP_SUCCESS: DER, the issued one first */
+    enum scep_fail_info fail_info;   /* with SCEP_FAILURE */
+    const char *fail_info_text;      /* with SCEP_FAILURE; may be NULL */
+    const struct span *certificates; /* with SCEP_SUCCESS: DER, the issued one first */
     size_t certificate_count;
-    struct scep_identity signer;        /* the RA's signing certificate and key */
-    struct scep_policy policy;          /* caps the mirrored algorithms: never below it, SHA-256 if unsure */
+    struct scep_identity signer; /* the RA's signing certificate and key */
+    struct scep_policy policy;   /* caps the mirrored algorithms: never below it, SHA-256 if unsure */
     int64_t now_s;
 };
 MUST_USE enum status scep_reply_build(const struct scep_reply *reply, struct buf *out);
@@ -169,19 +172,19 @@ MUST_USE enum status scep_reply_build(const struct scep_reply *reply, struct buf
 /* What a client awaits. */
 struct scep_expectation {
     struct span transaction;
-    struct span sender_nonce;             /* ours; must come back as recipientNonce */
-    const struct cert_list *ca_certs;     /* the verified certificates of GetCACert: one of them must have signed */
-    struct cert *ra_cert;                 /* NULL, or the only one that may have */
-    struct scep_identity recipient;       /* to whom the reply is encrypted: our signer */
+    struct span sender_nonce;         /* ours; must come back as recipientNonce */
+    const struct cert_list *ca_certs; /* the verified ones of GetCACert: one of them must have signed */
+    struct cert *ra_cert;             /* NULL, or the only one that may have */
+    struct scep_identity recipient;   /* to whom the reply is encrypted: our signer */
     struct scep_policy policy;
 };
 
 /* A proved CertRep. */
 struct scep_answer {
     enum scep_pki_status status;
-    int fail_info;                        /* -1 if none */
-    char fail_info_text[512];             /* "" if none; printable */
-    struct cert_list certs;               /* with SCEP_SUCCESS: as sent; cert_list_clear() it */
+    int fail_info;            /* -1 if none */
+    char fail_info_text[512]; /* "" if none; printable */
+    struct cert_list certs;   /* with SCEP_SUCCESS: as sent; cert_list_clear() it */
 };
 void scep_answer_clear(struct scep_answer *answer);
 

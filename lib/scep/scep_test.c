@@ -24,8 +24,8 @@ static struct scep_message *read_and_prove(struct span der, const struct scep_po
     return message;
 }
 
-static void build_reply(const struct fixture *f, const struct scep_message *request, enum scep_pki_status status,
-                        const struct scep_policy *policy, struct buf *out)
+static void build_reply(const struct fixture *f, const struct scep_message *request,
+                        enum scep_pki_status status, const struct scep_policy *policy, struct buf *out)
 {
     const struct span certificates[] = { buf_span(&f->issued), buf_span(&f->ca.der) };
     const struct scep_reply reply = { .request = request,
@@ -42,8 +42,8 @@ static void build_reply(const struct fixture *f, const struct scep_message *requ
 }
 
 /* A request and the server's reply to it. */
-static void exchange(const struct scep_request *request, enum scep_pki_status status, const struct scep_policy *policy,
-                     struct buf *reply)
+static void exchange(const struct scep_request *request, enum scep_pki_status status,
+                     const struct scep_policy *policy, struct buf *reply)
 {
     AUTO(buf_clear) struct buf sent = { 0 };
 
@@ -209,7 +209,8 @@ static void a_message_is_not_decrypted_before_it_is_proved(void **state)
 static void the_recipient_is_found_among_several(void **state)
 {
     const struct fixture *f = fixture_get();
-    const struct scep_identity all[] = { fixture_identity(&f->ca), fixture_identity(&f->ec), fixture_identity(&f->ra) };
+    const struct scep_identity all[] = { fixture_identity(&f->ca), fixture_identity(&f->ec),
+                                         fixture_identity(&f->ra) };
     const struct scep_request request = fixture_request(f);
     AUTO(buf_clear) struct buf sent = { 0 };
     AUTO(buf_clear) struct buf plain = { 0 };
@@ -395,10 +396,9 @@ static void a_reply_signed_with_ecdsa_is_taken(void **state)
     (void)state;
     assert_int_equal(scep_request_build(&request, &sent), OK);
     AUTO(scep_message_freep) struct scep_message *message = read_and_prove(buf_span(&sent), &modern);
-    const struct scep_reply reply = { .request = message,
-                                      .status = SCEP_PENDING,
-                                      .signer = fixture_identity(&f->ec),
-                                      .now_s = FIXTURE_NOW_S };
+    const struct scep_reply reply = {
+        .request = message, .status = SCEP_PENDING, .signer = fixture_identity(&f->ec), .now_s = FIXTURE_NOW_S
+    };
     assert_int_equal(scep_reply_build(&reply, &bytes), OK);
     expect.ra_cert = f->ec.cert;
     assert_int_equal(scep_reply_open(buf_span(&bytes), &expect, &answer), OK);
@@ -622,8 +622,9 @@ static void capabilities_are_one_word_a_line(void **state)
     AUTO(buf_clear) struct buf text = { 0 };
 
     (void)state;
-    assert_int_equal(scep_capabilities_format(SCEP_CAP_AES | SCEP_CAP_POST | SCEP_CAP_SHA256 | SCEP_CAP_STANDARD, &text),
-                     OK);
+    assert_int_equal(
+        scep_capabilities_format(SCEP_CAP_AES | SCEP_CAP_POST | SCEP_CAP_SHA256 | SCEP_CAP_STANDARD, &text),
+        OK);
     assert_string_equal(buf_text(&text), "AES\nPOSTPKIOperation\nSHA-256\nSCEPStandard\n");
 }
 

@@ -14,7 +14,8 @@ enum status scep_attributes_add_fresh_nonce(struct scep_attributes *attributes)
 
     if (RAND_bytes(nonce, sizeof nonce) != 1)
         return fail(FAULT, "libcrypto has no random bytes");
-    scep_attributes_add(attributes, SCEP_ATTRIBUTE_SENDER_NONCE, DER_OCTET_STRING, span_of(nonce, sizeof nonce));
+    scep_attributes_add(attributes, SCEP_ATTRIBUTE_SENDER_NONCE, DER_OCTET_STRING,
+                        span_of(nonce, sizeof nonce));
     return OK;
 }
 
