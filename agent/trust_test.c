@@ -179,9 +179,11 @@ static void separate_certificates_are_told_apart_by_their_usage(void **state)
     AUTO(trust_clear) struct trust trust = { 0 };
     AUTO(party_clear) struct party opens;
     AUTO(party_clear) struct party signs;
+    struct private_key *key = NULL; /* an EC key enciphers nothing */
 
     (void)state;
-    party_make(&opens, &(struct draft){ .name = "CN=Opens", .issuer = &middle,
+    must(private_key_generate((struct key_spec){ KEY_RSA, 2048 }, &key), "key");
+    party_make(&opens, &(struct draft){ .name = "CN=Opens", .issuer = &middle, .key = key,
                                         .key_usage = KEY_USAGE_KEY_ENCIPHERMENT });
     party_make(&signs, &(struct draft){ .name = "CN=Signs", .issuer = &middle,
                                         .key_usage = KEY_USAGE_DIGITAL_SIGNATURE });
