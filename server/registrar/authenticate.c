@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/registrar/authenticate.h"
+
+#include "lib/base/clock.h"
+#include "lib/scep/scep.h"
+
+void applicant_clear(struct applicant *applicant)
+{
+    buf_clear(&applicant->proof_subject);
+    buf_clear(&applicant->proof_san);
+    explicit_bzero(&applicant->device.credential, sizeof applicant->device.credential);
+}
+
+/* Bytes from outside, fit to stand in a reason. */
+static int shown(struct span bytes)
+{
+    return (int)(bytes.len < 80 ? bytes.len : 80);
+}
+
+/* --- By password ----------------------------------------------------------------- */
+
+static enum status refuse_wrong(struct store *store, const struct rules *rules, const struct store_device *device,
+                                struct verdict *verdict)
+{
+    const int64_t tries = device->credential.wrong_tries + 1;
+
+    TRY(store_credential_count_wrong(store, device->id));
+    return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "wrong password, try %lld%s", (long long)tries,
+                  tries == rules->config->password_tries ? ": the user is locked now" : "");
+}
+
+/* Every way leads to the same answer and through the same hash; only a locked user's is not tried,
+ * so that guessing at a password that a person chose cannot keep us busy with scrypt. */
+static enum status by_password(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
+                               struct applicant *out, struct verdict *verdict)
+{
+    const struct store_credential *credential = &out->device.credential;
+    bool right = false;
+
+    TRY(store_device_find_username(store, enrol->username, &out->device));
+    if (credential->wrong_tries >= rules->config->password_tries)
+        return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "the user is locked after %lld wrong passwords",
+                      (long long)credential->wrong_tries);
+    TRY(credential_check(&rules->key, credential, enrol->username, enrol->password, &right));
+    if (!out->device.id)
+        return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "unknown user \"%.*s\"", shown(enrol->username),
+                      (const char *)enrol->username.ptr);
+    if (credential->kind == 0)
+        return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "the user has no password");
+    return right ? OK : refuse_wrong(store, rules, &out->device, verdict);
+}
+
+/* --- By a certificate of ours ------------------------------------------------------ */
+
+/* What the ledger knows of the certificate. */
+struct known {
+    struct span der; /* in: lent, what was shown */
+    bool found;
+    bool same; /* to the last byte */
+    int64_t id, device, not_before_s, not_after_s, revoked_s;
+};
+
+static enum status note_known(void *context, const struct store_certificate *row)
+{
+    struct known *known = context;
+
+    known->found = true;
+    known->same = span_equal(known->der, row->der);
+    known->id = row->id;
+    known->device = row->device;
+    known->not_before_s = row->not_before_s;
+    known->not_after_s = row->not_after_s;
+    known->revoked_s = row->revoked_s;
+    return OK;
+}
+
+static enum status check_known(const struct known *known, int64_t now_s, struct verdict *verdict)
+{
+    char when[CLOCK_TEXT_BYTES];
+
+    if (!known->found || !known->same)
+        return refuse(verdict, REFUSED, "the certificate that signed the request is not known here",
+                      "the certificate that signed the request is %s",
+                      known->found ? "another one than we issued under its serial number" : "not in the ledger");
+    if (known->revoked_s) {
+        clock_format_utc(known->revoked_s, when);
+        return refuse_openly(verdict, REFUSED, "the certificate that signed the request was revoked on %s", when);
+    }
+    if (now_s > known->not_after_s) {
+        clock_format_utc(known->not_after_s, when);
+        return refuse_openly(verdict, REFUSED, "the certificate that signed the request expired on %s", when);
+    }
+    if (now_s < known->not_before_s) {
+        clock_format_utc(known->not_before_s, when);
+        return refuse_openly(verdict, REFUSED, "the certificate that signed the request is valid from %s on", when);
+    }
+    return OK;
+}
+
+/* A password beside the certificate is not needed, but it must not be wrong. */
+static enum status check_second(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
+                                const struct store_device *device, struct verdict *verdict)
+{
+    const struct span username = span_of_text(device->username);
+    bool right = false;
+
+    if (enrol->password.len == 0)
+        return OK;
+    if (enrol->username.len && !span_equal(enrol->username, username))
+        return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "a certificate of device %s with the username \"%.*s\"",
+                      device->name, shown(enrol->username), (const char *)enrol->username.ptr);
+    TRY(credential_check(&rules->key, &device->credential, username, enrol->password, &right));
+    return right ? OK : refuse_wrong(store, rules, device, verdict);
+}
+
+static enum status by_certificate(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
+                                  int64_t now_s, struct applicant *out, struct verdict *verdict)
+{
+    AUTO(cert_freep) struct cert *cert = NULL;
+    struct known known = { .der = enrol->proof };
+
+    const enum status parsed = cert_parse(enrol->proof, &cert);
+    if (parsed != OK)
+        return refuse_openly(verdict, parsed, "the certificate that signed the request: %s", fail_text());
+    TRY(store_certificate_find_serial(store, cert_get_serial(cert), note_known, &known));
+    TRY(check_known(&known, now_s, verdict));
+    TRY(store_device_find(store, known.device, &out->device));
+    if (!out->device.id || out->device.state != DEVICE_ACTIVE)
+        return refuse(verdict, REFUSED, "the device may not enrol",
+                      "the certificate that signed the request belongs to %s", out->device.id ? "a removed device" : "no device");
+    out->proof = known.id;
+    out->proof_not_before_s = known.not_before_s;
+    out->proof_not_after_s = known.not_after_s;
+    TRY(buf_set(&out->proof_subject, cert_get_subject(cert)));
+    TRY(buf_set(&out->proof_san, cert_get_subject_alt_name(cert)));
+    return check_second(store, rules, enrol, &out->device, verdict);
+}
+
+enum status authenticate(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
+                         int64_t now_s, struct applicant *out, struct verdict *verdict)
+{
+    if (enrol->proof.len)
+        return by_certificate(store, rules, enrol, now_s, out, verdict);
+    /* RFC 8894 s3.3.1.2: a RenewalReq is signed with the existing certificate. */
+    if (enrol->message_type == SCEP_RENEWAL_REQ)
+        return refuse_openly(verdict, REFUSED, "renewal must be signed with the certificate to be renewed");
+    return by_password(store, rules, enrol, out, verdict);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/registrar/core.h"
+
+#include "lib/base/log.h"
+#include "lib/scep/scep.h"
+
+#include <stdio.h>
+
+struct sender {
+    uint32_t number;
+    int64_t now_s;
+};
+
+static enum status put_open(void *context, const struct store_enrolment *row)
+{
+    struct registrar *registrar = context;
+    struct intent *intent = NULL;
+
+    TRY(intent_new(row, &intent));
+    intents_put(&registrar->intents, intent);
+    return OK;
+}
+
+enum status registrar_init(struct registrar *registrar, int64_t now_s)
+{
+    registrar->started_s = now_s;
+    TRY(store_enrolment_each_open(registrar->store, put_open, registrar));
+    if (registrar->intents.count)
+        log_write(LOG_NOTICE, "%zu enrolments were open when the ledger was last used", registrar->intents.count);
+    return OK;
+}
+
+void registrar_clear(struct registrar *registrar)
+{
+    intents_clear(&registrar->intents);
+    rules_clear(&registrar->rules);
+}
+
+/* --- From responders ----------------------------------------------------------------- */
+
+static enum status send_decision(struct registrar *registrar, uint32_t responder, const struct ipc_decision *decision)
+{
+    const struct ipc_message message = { .kind = IPC_KIND_decision, .fd = -1, .decision = *decision };
+
+    return registrar->outlet.send(registrar->outlet.context, IPC_RESPONDER, responder, &message);
+}
+
+static struct note note_of(const struct ipc_enrol *enrol, const struct verdict *verdict, const char *kind,
+                           char place[3][TRANSACTION_TEXT_BYTES])
+{
+    transaction_text(enrol->transaction, place[0]);
+    transaction_text(enrol->path, place[1]);
+    transaction_text(enrol->address, place[2]);
+    return (struct note){ .kind = kind, .device = verdict->device, .transaction = place[0], .path = place[1],
+                          .address = place[2] };
+}
+
+static enum status carry_out_refuse(struct registrar *registrar, const struct sender *sender,
+                                    const struct ipc_enrol *enrol, struct verdict *verdict)
+{
+    char place[3][TRANSACTION_TEXT_BYTES];
+    const struct note note = note_of(enrol, verdict, "refused", place);
+    const struct ipc_decision decision = { .exchange = enrol->exchange,
+                                           .status = (uint8_t)verdict->status,
+                                           .fail_info = verdict->fail_info,
+                                           .text = span_of_text(verdict->text) };
+
+    TRY(note_event(registrar->store, sender->now_s, &note, "%s", verdict->reason));
+    return send_decision(registrar, sender->number, &decision);
+}
+
+static enum status carry_out_issue(struct registrar *registrar, const struct sender *sender,
+                                   const struct ipc_enrol *enrol, struct verdict *verdict)
+{
+    struct intent *intent = take(verdict->intent);
+
+    intents_put(&registrar->intents, intent);
+    TRY(intent_add_waiter(intent, (struct waiter){ sender->number, enrol->exchange }));
+    return signing_send(registrar, intent);
+}
+
+static enum status carry_out_wait(struct registrar *registrar, const struct sender *sender,
+                                  const struct ipc_enrol *enrol, struct verdict *verdict)
+{
+    char place[3][TRANSACTION_TEXT_BYTES];
+    const struct note note = note_of(enrol, verdict, "repeated", place);
+    struct intent *intent = intents_find(&registrar->intents, verdict->enrolment);
+
+    if (!intent)
+        return fail(FAULT, "enrolment %lld is open in the ledger and unknown here", (long long)verdict->enrolment);
+    TRY(note_event(registrar->store, sender->now_s, &note, "joins enrolment %lld, which is under way",
+                   (long long)verdict->enrolment));
+    return intent_add_waiter(intent, (struct waiter){ sender->number, enrol->exchange });
+}
+
+static enum status carry_out_answer(struct registrar *registrar, const struct sender *sender,
+                                    const struct ipc_enrol *enrol, struct verdict *verdict)
+{
+    char place[3][TRANSACTION_TEXT_BYTES];
+    struct note note = note_of(enrol, verdict, "repeated", place);
+    const struct ipc_decision decision = { .exchange = enrol->exchange,
+                                           .status = OK,
+                                           .certificate = buf_span(&verdict->certificate) };
+
+    note.serial = span_of(verdict->serial, sizeof verdict->serial);
+    TRY(note_event(registrar->store, sender->now_s, &note, "the same certificate again"));
+    return send_decision(registrar, sender->number, &decision);
+}
+
+static enum status (*const carry_out[])(struct registrar *, const struct sender *, const struct ipc_enrol *,
+                                        struct verdict *) = {
+    [VERDICT_REFUSE] = carry_out_refuse,
+    [VERDICT_ISSUE] = carry_out_issue,
+    [VERDICT_WAIT] = carry_out_wait,
+    [VERDICT_ANSWER] = carry_out_answer,
+};
+
+static enum status take_enrol(struct registrar *registrar, const struct sender *sender,
+                              const struct ipc_message *message)
+{
+    AUTO(verdict_clear) struct verdict verdict = { 0 };
+
+    TRY(decide(registrar->store, &registrar->rules, &message->enrol, sender->now_s, &verdict));
+    return carry_out[verdict.kind](registrar, sender, &message->enrol, &verdict);
+}
+
+static enum status take_refusal(struct registrar *registrar, const struct sender *sender,
+                                const struct ipc_message *message)
+{
+    const struct ipc_refusal *refusal = &message->refusal;
+    const struct ipc_enrol shown = { .path = refusal->path, .transaction = refusal->transaction,
+                                     .address = refusal->address };
+    const struct verdict nobody = { 0 };
+    char place[3][TRANSACTION_TEXT_BYTES], answer[48];
+    const struct note note = note_of(&shown, &nobody, "refused", place);
+
+    if (refusal->fail_info == UINT8_MAX)
+        snprintf(answer, sizeof answer, "HTTP %u", refusal->http_status);
+    else
+        snprintf(answer, sizeof answer, "%s", scep_fail_info_name((enum scep_fail_info)refusal->fail_info));
+    return note_event(registrar->store, sender->now_s, &note, "%.*s (messageType %u, answered %s)",
+                      (int)refusal->reason.len, refusal->reason.len ? (const char *)refusal->reason.ptr : "",
+                      refusal->message_type, answer);
+}
+
+/* --- From the signer --------------------------------------------------------------------- */
+
+static enum status take_issued(struct registrar *registrar, const struct sender *sender,
+                               const struct ipc_message *message)
+{
+    return signing_take_issued(registrar, &message->issued, sender->now_s);
+}
+
+static enum status take_journal_record(struct registrar *registrar, const struct sender *sender,
+                                       const struct ipc_message *message)
+{
+    return reconcile_take_record(registrar, &message->journal_record, sender->now_s);
+}
+
+static enum status take_journal_end(struct registrar *registrar, const struct sender *sender,
+                                    const struct ipc_message *message)
+{
+    (void)sender;
+    (void)message;
+    return reconcile_end(registrar);
+}
+
+static enum status (*const takers[IPC_KIND_COUNT])(struct registrar *, const struct sender *,
+                                                   const struct ipc_message *) = {
+    [IPC_KIND_enrol] = take_enrol,
+    [IPC_KIND_refusal] = take_refusal,
+    [IPC_KIND_issued] = take_issued,
+    [IPC_KIND_journal_record] = take_journal_record,
+    [IPC_KIND_journal_end] = take_journal_end,
+};
+
+enum status registrar_take(struct registrar *registrar, enum ipc_role from, uint32_t number,
+                           const struct ipc_message *message, int64_t now_s)
+{
+    const struct sender sender = { .number = number, .now_s = now_s };
+
+    if (!takers[message->kind])
+        return fail(BAD_INPUT, "ipc: %s from the %s: nobody takes it", ipc_kind_name(message->kind),
+                    ipc_role_name(from));
+    return takers[message->kind](registrar, &sender, message);
+}
+
+/* --- Who is there ------------------------------------------------------------------------ */
+
+enum status registrar_peer_came(struct registrar *registrar, enum ipc_role role)
+{
+    if (role != IPC_SIGNER) {
+        registrar->responders_count++;
+        return OK;
+    }
+    registrar->signer_connected = true;
+    return reconcile_begin(registrar);
+}
+
+void registrar_peer_went(struct registrar *registrar, enum ipc_role role, uint32_t number)
+{
+    if (role != IPC_SIGNER) {
+        registrar->responders_count--;
+        intents_forget_responder(&registrar->intents, number);
+        return;
+    }
+    registrar->signer_connected = false;
+    registrar->reconciled = false;
+    intents_set_unsent(&registrar->intents);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/registrar/rules.h"
+
+#define META_KEY_ID "credential-key-id"
+
+static enum status load_authority(const struct config *config, struct store *store, size_t i, struct authority *out)
+{
+    const struct config_authority *place = &config->authorities[i];
+    AUTO(cert_list_clear) struct cert_list chain = { 0 };
+
+    TRY(cert_load(place->certificate, &out->cert));
+    if (place->chain[0])
+        TRY(cert_list_load(&chain, place->chain));
+    cert_fingerprint(chain.count ? chain.items[chain.count - 1] : out->cert, out->anchor_fingerprint);
+    return store_authority_put(store, place->name, cert_get_der(out->cert), &out->row);
+}
+
+/* The key and the ledger belong together: with another key no password would be right. */
+static enum status load_key(struct store *store, const char *path, struct credential_key *out)
+{
+    AUTO(buf_clear) struct buf kept = { 0 };
+    uint8_t id[CREDENTIAL_KEY_ID_BYTES];
+
+    TRY(store_meta_get(store, META_KEY_ID, &kept));
+    TRY(credential_key_load(path, kept.len == 0, out));
+    credential_key_id(out, id);
+    if (kept.len == 0)
+        return store_meta_put(store, META_KEY_ID, span_of(id, sizeof id));
+    if (!span_equal(buf_span(&kept), span_of(id, sizeof id)))
+        return fail(FAULT, "%s is not the key that this ledger's passwords were kept with; put the right one back", path);
+    return OK;
+}
+
+static enum status load_all(struct store *store, const char *key_path, struct rules *out)
+{
+    for (size_t i = 0; i < out->config->authorities_count; i++)
+        TRY(load_authority(out->config, store, i, &out->authorities[i]));
+    return load_key(store, key_path, &out->key);
+}
+
+enum status rules_load(const struct config *config, struct store *store, const char *key_path, struct rules *out)
+{
+    *out = (struct rules){ .config = config };
+    TRY(store_begin(store));
+    const enum status status = load_all(store, key_path, out);
+    if (status == OK)
+        return store_commit(store);
+    store_rollback(store);
+    rules_clear(out);
+    return status;
+}
+
+void rules_clear(struct rules *rules)
+{
+    for (size_t i = 0; i < CONFIG_AUTHORITIES_MAX; i++) {
+        cert_free(rules->authorities[i].cert);
+        rules->authorities[i].cert = NULL;
+    }
+    explicit_bzero(&rules->key, sizeof rules->key);
+}
