@@ -86,8 +86,10 @@ static enum status landlock_add(int ruleset, const char *path, uint64_t access)
     return OK;
 }
 
-/* `version` is 0 where the kernel has no Landlock. */
-static enum status enter_landlock(const struct jail *jail, long *version)
+/* The rules are made while we still are who can reach the places, whatever lies above them.
+ *   version   0 where the kernel has no Landlock
+ *   ruleset   -1 then */
+static enum status make_landlock(const struct jail *jail, long *version, int *ruleset)
 {
     const struct landlock_ruleset_attr attributes = { .handled_access_fs = LANDLOCK_ALL };
 
@@ -96,14 +98,19 @@ static enum status enter_landlock(const struct jail *jail, long *version)
         *version = 0;
         return OK;
     }
-    AUTO(fd_closep) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
-    if (ruleset < 0)
+    *ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+    if (*ruleset < 0)
         return fail(FAULT, "jail: landlock: %s", strerror(errno));
     for (size_t i = 0; i < jail->writable_count; i++)
-        TRY(landlock_add(ruleset, jail->writable[i], LANDLOCK_WRITE));
+        TRY(landlock_add(*ruleset, jail->writable[i], LANDLOCK_WRITE));
     for (size_t i = 0; i < jail->readable_count; i++)
-        TRY(landlock_add(ruleset, jail->readable[i], LANDLOCK_READ));
-    if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+        TRY(landlock_add(*ruleset, jail->readable[i], LANDLOCK_READ));
+    return OK;
+}
+
+static enum status enter_landlock(int ruleset)
+{
+    if (ruleset >= 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
         return fail(FAULT, "jail: landlock: %s", strerror(errno));
     return OK;
 }
@@ -203,12 +210,14 @@ enum status jail_enter(const struct jail *jail)
 {
     long landlock = 0;
     size_t calls = 0;
+    AUTO(fd_closep) int ruleset = -1;
 
     TRY(forbid_dumps());
+    TRY(make_landlock(jail, &landlock, &ruleset));
     TRY(change_user(jail->uid));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fail(FAULT, "jail: cannot forbid new privileges: %s", strerror(errno));
-    TRY(enter_landlock(jail, &landlock));
+    TRY(enter_landlock(ruleset));
     const unsigned uid = (unsigned)geteuid(); /* asked before the filter, which may not let us */
     if (!SANITIZED)
         TRY(enter_seccomp(jail->kind, &calls));
