@@ -176,8 +176,8 @@ static void read_type(struct http_client *client, struct http_answer *out)
     out->content_type[n] = 0;
 }
 
-enum status http_client_request(struct http_client *client, const char *url, const char *type, struct span body,
-                                struct http_answer *out)
+enum status http_client_request(struct http_client *client, const char *url, const char *type,
+                                struct span body, struct http_answer *out)
 {
     AUTO(buf_clear) struct buf received = { .limit = client->body_limit_bytes };
     char place[280];

@@ -109,7 +109,8 @@ static const char *date_now(struct http_server *server)
     return server->date;
 }
 
-static size_t format_head(struct http_connection *c, const struct http_response *response, char *out, size_t size)
+static size_t format_head(struct http_connection *c, const struct http_response *response, char *out,
+                          size_t size)
 {
     char type[160] = "", retry[40] = "";
     const bool keeps_old_client = !c->closes && c->head.minor == 0;
@@ -118,13 +119,13 @@ static size_t format_head(struct http_connection *c, const struct http_response 
         snprintf(type, sizeof type, "Content-Type: %s\r\n", response->content_type);
     if (response->retry_after_s)
         snprintf(retry, sizeof retry, "Retry-After: %u\r\n", response->retry_after_s);
-    const int n = snprintf(out, size,
-                           "HTTP/1.1 %d %s\r\nServer: Muster\r\nDate: %s\r\n%s%sContent-Length: %zu\r\n%s%s\r\n",
-                           response->status, reason_of(response->status), date_now(c->server), type, retry,
-                           response->body.len, response->status == 405 ? "Allow: GET, HEAD, POST\r\n" : "",
-                           c->closes          ? "Connection: close\r\n"
-                           : keeps_old_client ? "Connection: keep-alive\r\n"
-                                              : "");
+    const int n = snprintf(
+        out, size, "HTTP/1.1 %d %s\r\nServer: Muster\r\nDate: %s\r\n%s%sContent-Length: %zu\r\n%s%s\r\n",
+        response->status, reason_of(response->status), date_now(c->server), type, retry, response->body.len,
+        response->status == 405 ? "Allow: GET, HEAD, POST\r\n" : "",
+        c->closes          ? "Connection: close\r\n"
+        : keeps_old_client ? "Connection: keep-alive\r\n"
+                           : "");
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
@@ -153,7 +154,8 @@ static void keep_unsent(struct http_connection *c, const struct iovec *parts, si
     for (int i = 0; i < 2; i++) {
         const size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
         sent -= skip;
-        if (buf_append(&c->out, span_of((const uint8_t *)parts[i].iov_base + skip, parts[i].iov_len - skip)) != OK) {
+        if (buf_append(&c->out,
+                       span_of((const uint8_t *)parts[i].iov_base + skip, parts[i].iov_len - skip)) != OK) {
             c->phase = HTTP_PHASE_END;
             return;
         }
@@ -281,7 +283,9 @@ static void advance(struct http_connection *c)
 
     c->advancing = true;
     while (more)
-        more = c->phase == HTTP_PHASE_HEAD ? step_head(c) : c->phase == HTTP_PHASE_BODY ? step_body(c) : false;
+        more = c->phase == HTTP_PHASE_HEAD   ? step_head(c)
+               : c->phase == HTTP_PHASE_BODY ? step_body(c)
+                                             : false;
     c->advancing = false;
 }
 

@@ -292,7 +292,8 @@ enum status http_head_read(struct http_head *head, struct span bytes, const stru
         return refuse(head, 400, "this is not HTTP");
     const enum status status = read_lines(head, bytes, limits);
     if (status == PENDING && bytes.len > limits->header_bytes)
-        return refuse(head, head->has_request_line ? 431 : 414, "the request's head is longer than this server takes");
+        return refuse(head, head->has_request_line ? 431 : 414,
+                      "the request's head is longer than this server takes");
     return status;
 }
 

@@ -39,7 +39,8 @@ struct http_head {
  * OK         the head is complete: head->used says where the body begins
  * PENDING    more bytes are needed
  * BAD_INPUT  refuse it: head->refusal says with which HTTP status, fail_text() why */
-MUST_USE enum status http_head_read(struct http_head *head, struct span bytes, const struct http_limits *limits);
+MUST_USE enum status http_head_read(struct http_head *head, struct span bytes,
+                                    const struct http_limits *limits);
 
 /* May the connection carry another request after this one? */
 bool http_head_keeps_alive(const struct http_head *head);

@@ -16,19 +16,19 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_HEAD, HTTP_OTHER };
 /* One request, whole; lent until the exchange is answered. */
 struct http_request {
     enum http_method method;
-    struct span path;       /* as sent, not decoded, without the query: "/scep/device" */
-    struct span query;      /* as sent, not decoded, without '?'; empty if none */
+    struct span path;  /* as sent, not decoded, without the query: "/scep/device" */
+    struct span query; /* as sent, not decoded, without '?'; empty if none */
     struct span body;
     const char *address;    /* the client's, numeric */
     const char *user_agent; /* "" if none */
 };
 
 struct http_response {
-    int status;                /* 200, 404, ... */
-    const char *content_type;  /* exactly so; NULL for none */
-    struct span body;          /* copied */
-    unsigned retry_after_s;    /* 0: no header */
-    bool close;                /* end the connection after it */
+    int status;               /* 200, 404, ... */
+    const char *content_type; /* exactly so; NULL for none */
+    struct span body;         /* copied */
+    unsigned retry_after_s;   /* 0: no header */
+    bool close;               /* end the connection after it */
 };
 
 struct http_limits {

@@ -38,8 +38,8 @@ static const struct http_limits small_limits = {
 
 static void answer(struct http_exchange *exchange, struct span body)
 {
-    http_exchange_reply(exchange,
-                        &(struct http_response){ .status = 200, .content_type = "application/x-test", .body = body });
+    http_exchange_reply(exchange, &(struct http_response){
+                                      .status = 200, .content_type = "application/x-test", .body = body });
 }
 
 static void handle(void *context, struct http_exchange *exchange)
@@ -56,7 +56,8 @@ static void handle(void *context, struct http_exchange *exchange)
         answer(exchange, span_of(big, BIG_BYTES));
         free(big);
     } else if (span_equal(request->path, SPAN_LITERAL("/busy"))) {
-        http_exchange_reply(exchange, &(struct http_response){ .status = 503, .retry_after_s = 7, .close = true });
+        http_exchange_reply(exchange,
+                            &(struct http_response){ .status = 503, .retry_after_s = 7, .close = true });
     } else {
         answer(exchange, request->body.len ? request->body : SPAN_LITERAL("empty"));
     }
@@ -73,8 +74,8 @@ static int open_house(void **state)
     assert_int_equal(http_listen("127.0.0.1:0", &listener), OK);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &length), 0);
     house->port = ntohs(at.sin_port);
-    assert_int_equal(
-        http_server_new(house->base, &listener, 1, &small_limits, handle, house, &house->server), OK);
+    assert_int_equal(http_server_new(house->base, &listener, 1, &small_limits, handle, house, &house->server),
+                     OK);
     *state = house;
     return 0;
 }
@@ -192,7 +193,8 @@ static void try_bad(struct house *house, const char *name, struct span request)
 
     say(house, fd, request);
     const bool closed = hear(house, fd, &heard, QUIET_MS);
-    if (!closed || status_of(&heard) != atol(name) || count_of(&heard, "Server: Muster") != 1 || house->served != served)
+    if (!closed || status_of(&heard) != atol(name) || count_of(&heard, "Server: Muster") != 1 ||
+        house->served != served)
         complain(name, &heard);
 }
 
@@ -254,7 +256,8 @@ static void pipelined_requests_are_answered_in_their_order_on_one_connection(voi
 
     say(house, fd,
         SPAN_LITERAL("POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\noneGET /b HTTP/1.1\r\n\r\n"
-                     "POST /c HTTP/1.1\r\nContent-Length: 5\r\nConnection: close\r\n\r\nthreeGET /d HTTP/1.1\r\n\r\n"));
+                     "POST /c HTTP/1.1\r\nContent-Length: 5\r\nConnection: close\r\n\r\nthreeGET /d "
+                     "HTTP/1.1\r\n\r\n"));
     assert_true(hear(house, fd, &heard, QUIET_MS));
     assert_int_equal(count_of(&heard, "HTTP/1.1 200 OK"), 3);
     assert_int_equal(count_of(&heard, "Connection: close"), 1);
@@ -514,7 +517,8 @@ static void a_query_parameter_is_found_and_percent_decoded_and_plus_stays(void *
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO(buf_clear) struct buf value = { 0 };
         bool found = false;
-        assert_int_equal(http_query_get(span_of_text(rows[i].query), "message", &found, &value), rows[i].status);
+        assert_int_equal(http_query_get(span_of_text(rows[i].query), "message", &found, &value),
+                         rows[i].status);
         if (rows[i].status != OK)
             continue;
         assert_int_equal(found, rows[i].found);
@@ -542,8 +546,9 @@ static void what_is_encoded_for_a_query_comes_back_the_same(void **state)
 
 static void an_address_to_listen_on_that_is_none_is_explained(void **state)
 {
-    static const char *const wrong[] = { "", ":80", "127.0.0.1", "127.0.0.1:", "::1:80x", "host.invalid:80",
-                                         "[::1:80", "127.0.0.1:99999999" };
+    static const char *const wrong[] = {
+        "", ":80", "127.0.0.1", "127.0.0.1:", "::1:80x", "host.invalid:80", "[::1:80", "127.0.0.1:99999999"
+    };
     int fd = -1;
 
     (void)state;
@@ -586,7 +591,8 @@ static void the_client_gets_and_posts_over_one_connection(void **state)
     assert_int_equal(out.status, 200);
     assert_string_equal(out.content_type, "application/x-test");
     assert_true(span_equal(buf_span(&out.body), SPAN_LITERAL("empty")));
-    assert_int_equal(http_client_request(client, url, "application/x-pki-message", SPAN_LITERAL("hello"), &out), OK);
+    assert_int_equal(
+        http_client_request(client, url, "application/x-pki-message", SPAN_LITERAL("hello"), &out), OK);
     assert_true(span_equal(buf_span(&out.body), SPAN_LITERAL("hello")));
     assert_int_equal(http_client_request(client, url, NULL, span_of(NULL, 0), &out), OK);
     assert_true(span_equal(buf_span(&out.body), SPAN_LITERAL("empty")));
@@ -627,8 +633,9 @@ static void the_client_says_where_it_could_not_connect_and_what_to_do(void **sta
 
 static void the_client_takes_only_http_urls(void **state)
 {
-    static const char *const wrong[] = { "file:///etc/passwd", "ftp://127.0.0.1/a", "gopher://127.0.0.1/", "",
-                                         "http://", "no url at all" };
+    static const char *const wrong[] = {
+        "file:///etc/passwd", "ftp://127.0.0.1/a", "gopher://127.0.0.1/", "", "http://", "no url at all"
+    };
     AUTO(http_client_freep) struct http_client *client = NULL;
     AUTO(http_answer_clear) struct http_answer out = { 0 };
 

@@ -35,8 +35,8 @@ enum status http_query_get(struct span query, const char *name, bool *found, str
 /* RFC 3986 s2.3 */
 static bool is_unreserved(uint8_t c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 enum status http_query_encode(struct span value, struct buf *out)

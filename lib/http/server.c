@@ -54,7 +54,8 @@ static void format_address(const struct sockaddr_storage *from, char text[INET6_
 {
     const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
     const struct sockaddr_in *four = (const struct sockaddr_in *)from;
-    const void *bytes = from->ss_family == AF_INET6 ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr;
+    const void *bytes = from->ss_family == AF_INET6 ? (const void *)&six->sin6_addr
+                                                    : (const void *)&four->sin_addr;
 
     if (!inet_ntop(from->ss_family, bytes, text, INET6_ADDRSTRLEN))
         snprintf(text, INET6_ADDRSTRLEN, "unknown");
@@ -68,7 +69,8 @@ static bool make_room(struct http_server *server)
 
     if (server->connection_count < server->limits.connections)
         return true;
-    TAILQ_FOREACH(c, &server->connections, link) {
+    TAILQ_FOREACH(c, &server->connections, link)
+    {
         if (c->phase != HTTP_PHASE_HEAD && c->phase != HTTP_PHASE_BODY && c->phase != HTTP_PHASE_LINGER)
             continue;
         http_connection_free(c);

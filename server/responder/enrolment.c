@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/responder/enrolment.h"
+
+#include "lib/base/clock.h"
+#include "lib/http/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define USERNAME_MAX_BYTES 256 /* of msg.def's enrol */
+#define PASSWORD_MAX_BYTES 256
+
+enum status enrolment_new(const struct endpoint *endpoint, struct http_exchange *exchange,
+                          struct enrolment **out)
+{
+    struct enrolment *e = calloc(1, sizeof *e);
+
+    if (!e)
+        return fail(FAULT, "no memory for an enrolment");
+    e->endpoint = endpoint;
+    e->exchange = exchange;
+    e->username_kind = "";
+    *out = e;
+    return OK;
+}
+
+void enrolment_free(struct enrolment *e)
+{
+    if (!e)
+        return;
+    csr_free(e->csr);
+    scep_message_free(e->message);
+    free(e);
+}
+
+enum status enrolment_read(struct enrolment *e, struct span der)
+{
+    return scep_message_parse(der, &e->message);
+}
+
+/* --- Refusing ----------------------------------------------------------- */
+
+static enum status refuse(struct enrolment *e, enum status status, enum scep_fail_info info, const char *told)
+{
+    e->fail_info = info;
+    snprintf(e->told, sizeof e->told, "%s", told);
+    return status;
+}
+
+static enum status refuse_as_said(struct enrolment *e, enum status status)
+{
+    return refuse(e, status, status == BAD_PROOF ? SCEP_BAD_MESSAGE_CHECK : SCEP_BAD_REQUEST, fail_text());
+}
+
+/* --- The steps ---------------------------------------------------------- */
+
+static enum status prove_message(struct enrolment *e)
+{
+    const enum status status = scep_message_prove(e->message, NULL, &e->endpoint->path->policy);
+
+    if (status == OK)
+        return OK;
+    if (scep_message_algorithm_refused(e->message))
+        return refuse(e, status, SCEP_BAD_ALG, fail_text());
+    return refuse_as_said(e, status);
+}
+
+/* Deny by default: every type is refused but the two that have rules. */
+static enum status check_type(struct enrolment *e)
+{
+    const int type = scep_message_get_header(e->message)->message_type;
+
+    if (type == SCEP_PKCS_REQ || type == SCEP_RENEWAL_REQ)
+        return OK;
+    return refuse_as_said(e, fail(REFUSED,
+                                  "RFC 8894 s3.2.1.2: messageType %d is not served here: PKCSReq (19) and "
+                                  "RenewalReq (17) are",
+                                  type));
+}
+
+/* Bad key, bad padding, not a request, a request with a bad signature: the client hears one and the
+ * same, for each difference would help to open somebody else's envelope piece by piece (RFC 3218). */
+static enum status refuse_envelope(struct enrolment *e)
+{
+    return refuse(
+        e, BAD_PROOF, SCEP_BAD_MESSAGE_CHECK,
+        "RFC 8894 s3.3.1: messageData does not open to a PKCS #10 request whose own signature holds; "
+        "encrypt it to the RA certificate that GetCACert gives");
+}
+
+static enum status open_envelope(struct enrolment *e)
+{
+    const struct scep_identity recipient = { e->endpoint->encryption_cert, e->endpoint->encryption_key };
+    AUTO(buf_clear) struct buf plain = { 0 };
+
+    enum status status = scep_message_decrypt(e->message, &recipient, 1, &plain);
+    if (status == BAD_INPUT)
+        return refuse_as_said(e, status);
+    if (status == OK)
+        status = csr_parse(buf_span(&plain), &e->csr);
+    if (status == OK || status == FAULT)
+        return status;
+    return status == REFUSED ? refuse_as_said(e, status) : refuse_envelope(e);
+}
+
+static bool is_signed_by_our_authority(const struct endpoint *endpoint, const struct cert *signer)
+{
+    const struct span above = cert_get_subject(endpoint->authority);
+    const struct span issuer = cert_get_issuer(signer);
+
+    return (span_equal(issuer, above) || name_equal(issuer, above)) &&
+           cert_verify_signature(signer, endpoint->authority_key) == OK;
+}
+
+/* Who signed the message (RFC 8894 s2.3)?  A certificate of ours is a proof, which the registrar
+ * judges, dates included.  Any other only shows that the sender holds the request's key. */
+static enum status check_signer(struct enrolment *e)
+{
+    const struct cert *signer = scep_message_get_signer(e->message);
+
+    if (!signer)
+        return refuse_as_said(
+            e, fail(BAD_INPUT, "RFC 8894 s2.3: the signer's certificate is not in the message"));
+    if (is_signed_by_our_authority(e->endpoint, signer)) {
+        e->proof = cert_get_der(signer);
+        return OK;
+    }
+    if (scep_message_get_header(e->message)->message_type == SCEP_RENEWAL_REQ)
+        return refuse_as_said(e, fail(BAD_PROOF,
+                                      "RFC 8894 s4.3: a RenewalReq has to be signed with a certificate "
+                                      "that this CA has issued"));
+    if (!span_equal(cert_get_spki(signer), csr_get_spki(e->csr)))
+        return refuse_as_said(e, fail(BAD_PROOF,
+                                      "RFC 8894 s2.3: the message is signed with another key than the "
+                                      "request's, and not with a certificate that this CA has issued"));
+    return OK;
+}
+
+/* --- Username and password ---------------------------------------------- */
+
+static const enum general_name_kind name_kinds[] = {
+    [USERNAME_DNS] = GENERAL_NAME_DNS,
+    [USERNAME_EMAIL] = GENERAL_NAME_EMAIL,
+    [USERNAME_URI] = GENERAL_NAME_URI,
+};
+
+static bool find_in_names(const struct general_name *names, size_t count, enum username_form form,
+                          struct enrolment *e)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].kind != name_kinds[form])
+            continue;
+        e->username = names[i].value;
+        return true;
+    }
+    return false;
+}
+
+/* "user:password" */
+static bool find_in_challenge(struct enrolment *e)
+{
+    const struct span challenge = e->password;
+    const uint8_t *colon = challenge.len ? memchr(challenge.ptr, ':', challenge.len) : NULL;
+
+    if (!colon || colon == challenge.ptr)
+        return false;
+    e->username = span_of(challenge.ptr, (size_t)(colon - challenge.ptr));
+    e->password = span_of(colon + 1, challenge.len - e->username.len - 1);
+    return true;
+}
+
+/* The first form of the path's list that the request fills; none is the registrar's to judge. */
+static enum status find_username(struct enrolment *e)
+{
+    const struct config_path *path = e->endpoint->path;
+    struct general_name names[GENERAL_NAMES_MAX];
+    size_t count = 0;
+
+    e->password = csr_get_challenge(e->csr);
+    const struct span san = csr_get_subject_alt_name(e->csr);
+    if (san.len && general_names_parse(san, names, COUNT_OF(names), &count) != OK)
+        return refuse_as_said(e, BAD_INPUT);
+    for (size_t i = 0; i < path->username_forms_count; i++) {
+        const enum username_form form = path->username_forms[i];
+        if (form == USERNAME_CHALLENGE ? !find_in_challenge(e) : !find_in_names(names, count, form, e))
+            continue;
+        e->username_kind = username_form_name(form);
+        break;
+    }
+    if (e->username.len > USERNAME_MAX_BYTES || e->password.len > PASSWORD_MAX_BYTES)
+        return refuse_as_said(
+            e, fail(BAD_INPUT, "username or challengePassword of more than %d bytes", USERNAME_MAX_BYTES));
+    return OK;
+}
+
+enum status enrolment_prove(struct enrolment *e)
+{
+    TRY(prove_message(e));
+    TRY(check_type(e));
+    TRY(open_envelope(e));
+    TRY(check_signer(e));
+    return find_username(e);
+}
+
+/* --- Question and answer ------------------------------------------------ */
+
+void enrolment_fill(const struct enrolment *e, struct ipc_message *out)
+{
+    const struct scep_header *header = scep_message_get_header(e->message);
+    const struct http_request *request = http_exchange_get_request(e->exchange);
+
+    *out = (struct ipc_message){
+        .kind = IPC_KIND_enrol,
+        .fd = -1,
+        .enrol = {
+            .exchange = e->number,
+            .path = span_of_text(e->endpoint->path->name),
+            .message_type = (uint32_t)header->message_type,
+            .transaction = header->transaction,
+            .csr = csr_get_der(e->csr),
+            .username = e->username,
+            .username_kind = span_of_text(e->username_kind),
+            .password = e->password,
+            .proof = e->proof,
+            .address = span_of_text(request->address),
+            .user_agent = span_of_text(request->user_agent),
+        },
+    };
+}
+
+enum status enrolment_reply(const struct enrolment *e, enum scep_pki_status pki_status, struct span issued,
+                            enum scep_fail_info info, const char *text, struct buf *out)
+{
+    struct span certificates[ENDPOINT_LEVELS_MAX + 1];
+    const struct scep_reply reply = {
+        .request = e->message,
+        .status = pki_status,
+        .fail_info = info,
+        .fail_info_text = text,
+        .certificates = certificates,
+        .certificate_count =
+            pki_status == SCEP_SUCCESS ? endpoint_reply_certificates(e->endpoint, issued, certificates) : 0,
+        .signer = { e->endpoint->signing_cert, e->endpoint->signing_key },
+        .policy = e->endpoint->path->policy,
+        .now_s = clock_now_s(),
+    };
+
+    return scep_reply_build(&reply, out);
+}
