@@ -149,7 +149,7 @@ static enum status device_show(struct session *session, const struct arguments *
         { NULL, NULL, COLUMN_TEXT },
     };
     AUTO(json_decrefp) json_t *answer = NULL;
-    AUTO(table_clear) struct table table;
+    AUTO(table_clear) struct table table = { 0 };
     size_t i;
     json_t *row;
 

@@ -27,7 +27,7 @@ static enum status show_row(void *context, json_t *row)
 
 static enum status follow(struct session *session, json_t *request)
 {
-    AUTO(table_clear) struct table table;
+    AUTO(table_clear) struct table table = { 0 };
 
     json_object_set_new(request, "follow", json_true());
     table_init(&table, columns, stdout, session->json);

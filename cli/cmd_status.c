@@ -40,7 +40,7 @@ static const struct column path_columns[] = {
 
 static enum status print_rows(const struct column *columns, const json_t *rows)
 {
-    AUTO(table_clear) struct table table;
+    AUTO(table_clear) struct table table = { 0 };
     size_t i;
     json_t *row;
 

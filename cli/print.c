@@ -80,7 +80,7 @@ static enum status add_row(void *context, json_t *row)
 enum status print_listing(struct session *session, const char *command, json_t *request,
                           const struct column *columns)
 {
-    AUTO(table_clear) struct table table;
+    AUTO(table_clear) struct table table = { 0 };
 
     table_init(&table, columns, stdout, session->json);
     TRY(client_list(session->client, command, request, false, add_row, &table));
