@@ -50,6 +50,7 @@ static cfg_opt_t path_options[] = {
     CFG_STR_LIST("username_forms", "{dns, challenge}", CFGF_NONE),
     CFG_BOOL("allow_des3", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_sha1", cfg_false, CFGF_NONE),
+    CFG_BOOL("allow_odd_nonce", cfg_false, CFGF_NONE),
     CFG_STR("reply", "leaf", CFGF_NONE),
     CFG_BOOL("root_in_chain", cfg_true, CFGF_NONE),
     CFG_END(),
@@ -490,6 +491,7 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         p->reply = (enum reply_extras)reply;
         p->policy.allow_des3 = cfg_getbool(section, "allow_des3");
         p->policy.allow_sha1 = cfg_getbool(section, "allow_sha1");
+        p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");
         p->root_in_chain = cfg_getbool(section, "root_in_chain");
     }
     return OK;

@@ -18,12 +18,6 @@ struct field {
 #define BYTES(message, member, most, what) { FIELD_BYTES, offsetof(struct ipc_message, message.member), most },
 #define END(name) };
 #include "lib/ipc/msg.def"
-#undef MESSAGE
-#undef U8
-#undef U32
-#undef I64
-#undef BYTES
-#undef END
 
 static const struct layout {
     const char *name;
@@ -34,11 +28,6 @@ static const struct layout {
 } layouts[IPC_KIND_COUNT] = {
 #define MESSAGE(name, from, to, what) \
     [IPC_KIND_##name] = { #name, IPC_##from, IPC_##to, fields_##name, COUNT_OF(fields_##name) },
-#define U8(message, field, what)
-#define U32(message, field, what)
-#define I64(message, field, what)
-#define BYTES(message, field, most, what)
-#define END(name)
 #include "lib/ipc/msg.def"
 };
 

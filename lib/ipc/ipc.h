@@ -26,19 +26,8 @@ const char *ipc_role_name(enum ipc_role role);
 enum ipc_kind {
     IPC_NONE,
 #define MESSAGE(name, from, to, what) IPC_KIND_##name,
-#define U8(message, field, what)
-#define U32(message, field, what)
-#define I64(message, field, what)
-#define BYTES(message, field, most, what)
-#define END(name)
 #include "lib/ipc/msg.def"
     IPC_KIND_COUNT
-#undef MESSAGE
-#undef U8
-#undef U32
-#undef I64
-#undef BYTES
-#undef END
 };
 
 /* struct ipc_enrol { int64_t exchange; struct span path; ... } and so on, one for each message. */
@@ -49,12 +38,6 @@ enum ipc_kind {
 #define BYTES(message, field, most, what) struct span field;
 #define END(name) };
 #include "lib/ipc/msg.def"
-#undef MESSAGE
-#undef U8
-#undef U32
-#undef I64
-#undef BYTES
-#undef END
 
 /* Any message; `kind` says which member holds. */
 struct ipc_message {
@@ -62,18 +45,7 @@ struct ipc_message {
     int fd; /* a descriptor that came along (peer), else -1; the receiver's to close */
     union {
 #define MESSAGE(name, from, to, what) struct ipc_##name name;
-#define U8(message, field, what)
-#define U32(message, field, what)
-#define I64(message, field, what)
-#define BYTES(message, field, most, what)
-#define END(name)
 #include "lib/ipc/msg.def"
-#undef MESSAGE
-#undef U8
-#undef U32
-#undef I64
-#undef BYTES
-#undef END
     };
 };
 
