@@ -43,6 +43,14 @@ static void fingerprint_text(const struct cert *cert, char text[HEX_BYTES])
     hex_encode(span_of(digest, sizeof digest), text);
 }
 
+static bool was_offered_before(const struct trust *trust, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (span_equal(cert_get_der(trust->offered.items[j]), cert_get_der(trust->offered.items[i])))
+            return true;
+    return false;
+}
+
 /* What a person compares: the roots that were offered or, where there is none, all CAs. */
 static enum status describe_offered(const struct trust *trust, bool roots_only, struct buf *out)
 {
@@ -51,7 +59,7 @@ static enum status describe_offered(const struct trust *trust, bool roots_only, 
     for (size_t i = 0; i < trust->offered.count && shown < SHOWN_MAX; i++) {
         const struct cert *cert = trust->offered.items[i];
         char text[HEX_BYTES];
-        if (!cert_is_ca(cert) || (roots_only && !cert_is_self_issued(cert)))
+        if (!cert_is_ca(cert) || (roots_only && !cert_is_self_issued(cert)) || was_offered_before(trust, i))
             continue;
         fingerprint_text(cert, text);
         TRY(buf_append_format(out, "%s%s (", shown++ ? ", " : "", text));

@@ -101,7 +101,7 @@ static enum status device_add(struct session *session, const struct arguments *a
     AUTO(json_decrefp) json_t *request = json_object();
     AUTO(json_decrefp) json_t *lifetime = json_object();
     AUTO(json_decrefp) json_t *added = NULL;
-    AUTO(json_decrefp) json_t *password = NULL;
+    AUTO(secret_decrefp) json_t *password = NULL;
     const char *file = arguments_get(arguments, "profile-out");
     const bool replace = arguments_get(arguments, "force") != NULL;
 

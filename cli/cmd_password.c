@@ -40,13 +40,13 @@ static enum status make_request(const struct arguments *arguments, json_t *reque
 
 static enum status print_issued(const struct session *session, json_t *issued, const char *file)
 {
-    if (file)
-        json_object_del(issued, "password");
-    if (session->json) {
-        if (file)
-            json_object_set_new(issued, "profile_file", json_string(file));
-        return table_print_json(issued, stdout);
+    if (session->json && file) {
+        /* The file has it: it is not shown as well. */
+        password_remove(issued);
+        json_object_set_new(issued, "profile_file", json_string(file));
     }
+    if (session->json)
+        return table_print_json(issued, stdout);
     if (file)
         printf("A profile with the new password is in %s (hand it over safely).\n"
                "On the device: muster-agent enrol --profile %s\n", file, file);
@@ -57,9 +57,9 @@ static enum status print_issued(const struct session *session, json_t *issued, c
 
 static enum status password_issue(struct session *session, const struct arguments *arguments)
 {
-    AUTO(json_decrefp) json_t *request = json_object();
+    AUTO(secret_decrefp) json_t *request = json_object();
     AUTO(json_decrefp) json_t *shown = NULL;
-    AUTO(json_decrefp) json_t *issued = NULL;
+    AUTO(secret_decrefp) json_t *issued = NULL;
     const char *file = arguments_get(arguments, "profile-out");
     const bool replace = arguments_get(arguments, "force") != NULL;
 

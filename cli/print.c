@@ -34,6 +34,22 @@ const struct column certificate_columns[] = {
     { NULL, NULL, COLUMN_TEXT },
 };
 
+void password_remove(json_t *object)
+{
+    const char *password = json_string_value(json_object_get(object, "password"));
+
+    if (!password)
+        return;
+    explicit_bzero((char *)password, strlen(password));
+    json_object_del(object, "password");
+}
+
+void secret_decrefp(json_t **object)
+{
+    password_remove(*object);
+    json_decref(*object);
+}
+
 json_t *request_of(const char *member, const char *value)
 {
     json_t *request = json_object();

@@ -7,6 +7,12 @@
 #include "cli/arguments.h"
 #include "cli/table.h"
 
+/* Wipe an object's `password` and take it out. */
+void password_remove(json_t *object);
+
+/* For AUTO: the same, then let go of the object. */
+void secret_decrefp(json_t **object);
+
 /* How a device and a certificate are shown in full. */
 extern const struct column device_columns[];
 extern const struct column certificate_columns[];
