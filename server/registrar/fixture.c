@@ -241,24 +241,31 @@ static void work_issue(struct fixture *f, const struct ipc_message *message)
         give(f, IPC_SIGNER, 0, &answer);
 }
 
+static void send_record(struct fixture *f, const struct fixture_record *record, int64_t sequence)
+{
+    const struct ipc_message message = {
+        .kind = IPC_KIND_journal_record,
+        .fd = -1,
+        .journal_record = { .sequence = sequence,
+                            .authority = span_of_text(record->authority),
+                            .template = span_of_text(record->template),
+                            .device = span_of_text(record->device),
+                            .certificate = buf_span(&record->certificate) },
+    };
+
+    give(f, IPC_SIGNER, 0, &message);
+}
+
 static void work_journal_read(struct fixture *f, const struct ipc_message *message)
 {
-    for (size_t i = (size_t)message->journal_read.after; i < f->journal_count; i++) {
-        const struct fixture_record *record = &f->journal[i];
-        const struct ipc_message answer = {
-            .kind = IPC_KIND_journal_record,
-            .fd = -1,
-            .journal_record = { .sequence = (int64_t)i + 1,
-                                .authority = span_of_text(record->authority),
-                                .template = span_of_text(record->template),
-                                .device = span_of_text(record->device),
-                                .certificate = buf_span(&record->certificate) },
-        };
-        give(f, IPC_SIGNER, 0, &answer);
-    }
     const struct ipc_message end = {
         .kind = IPC_KIND_journal_end, .fd = -1, .journal_end.sequence = (int64_t)f->journal_count
     };
+    int64_t sequence = 0;
+
+    for (const struct fixture_record *record = f->journal; record < f->journal + f->journal_count; record++)
+        if (++sequence > message->journal_read.after)
+            send_record(f, record, sequence);
     give(f, IPC_SIGNER, 0, &end);
 }
 
