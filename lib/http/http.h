@@ -74,6 +74,10 @@ MUST_USE enum status http_query_get(struct span query, const char *name, bool *f
  * can have a socket of its own on the same port.  FAULT with the reason. */
 MUST_USE enum status http_listen(const char *address, int *out);
 
+/* Is nobody listening there yet?  Ask before the first http_listen(): SO_REUSEPORT would share the
+ * port with another server of the same user without a word.  FAULT when it is taken. */
+MUST_USE enum status http_listen_check(const char *address);
+
 /* --- Client ------------------------------------------------------------- */
 
 struct http_client; /* keeps its connections between requests */

@@ -557,6 +557,19 @@ static void an_address_to_listen_on_that_is_none_is_explained(void **state)
     assert_int_equal(fd, -1);
 }
 
+static void a_port_that_somebody_listens_on_is_found_taken_though_it_could_be_shared(void **state)
+{
+    struct house *house = *state;
+    char address[32];
+    int fd = -1;
+
+    snprintf(address, sizeof address, "127.0.0.1:%u", house->port);
+    assert_int_equal(http_listen_check(address), FAULT);
+    assert_int_equal(http_listen(address, &fd), OK);
+    close(fd);
+    assert_int_equal(http_listen_check("127.0.0.1:0"), OK);
+}
+
 /* --- Client against server ---------------------------------------------- */
 
 /* The client blocks, so the server runs in a child; cmocka's leak checks stay out of it. */
@@ -672,6 +685,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_query_parameter_is_found_and_percent_decoded_and_plus_stays),
         cmocka_unit_test(what_is_encoded_for_a_query_comes_back_the_same),
         cmocka_unit_test(an_address_to_listen_on_that_is_none_is_explained),
+        IN_HOUSE(a_port_that_somebody_listens_on_is_found_taken_though_it_could_be_shared),
         IN_HOUSE(the_client_gets_and_posts_over_one_connection),
         IN_HOUSE(the_client_refuses_an_answer_beyond_its_limit),
         IN_HOUSE(the_client_says_where_it_could_not_connect_and_what_to_do),

@@ -33,18 +33,22 @@ static void addrinfo_freep(struct addrinfo **list)
         freeaddrinfo(*list);
 }
 
-static bool bind_and_listen(int fd, const struct addrinfo *at)
+static bool set_option(int fd, int level, int option)
 {
     const int on = 1;
 
-    if (at->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
-        return false;
-    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
-           bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0;
+    return setsockopt(fd, level, option, &on, sizeof on) == 0;
 }
 
-enum status http_listen(const char *address, int *out)
+static bool bind_to(int fd, const struct addrinfo *at, bool is_shared)
+{
+    return (at->ai_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY)) &&
+           set_option(fd, SOL_SOCKET, SO_REUSEADDR) &&
+           (!is_shared || set_option(fd, SOL_SOCKET, SO_REUSEPORT)) &&
+           bind(fd, at->ai_addr, at->ai_addrlen) == 0;
+}
+
+static enum status bind_socket(const char *address, bool is_shared, int *out)
 {
     static const struct addrinfo wanted = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
                                             .ai_socktype = SOCK_STREAM };
@@ -61,9 +65,28 @@ enum status http_listen(const char *address, int *out)
         return fail(BAD_INPUT, "cannot listen on %s: %s; a numeric address and port are wanted", address,
                     gai_strerror(error));
     fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || !bind_and_listen(fd, at))
+    if (fd < 0 || !bind_to(fd, at, is_shared))
         return fail(FAULT, "cannot listen on %s: %s", address, strerror(errno));
     *out = fd;
     fd = -1;
     return OK;
+}
+
+enum status http_listen(const char *address, int *out)
+{
+    AUTO(fd_closep) int fd = -1;
+
+    TRY(bind_socket(address, true, &fd));
+    if (listen(fd, LISTEN_BACKLOG) != 0)
+        return fail(FAULT, "cannot listen on %s: %s", address, strerror(errno));
+    *out = fd;
+    fd = -1;
+    return OK;
+}
+
+enum status http_listen_check(const char *address)
+{
+    AUTO(fd_closep) int fd = -1;
+
+    return bind_socket(address, false, &fd);
 }

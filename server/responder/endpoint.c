@@ -21,14 +21,14 @@ void endpoint_clear(struct endpoint *endpoint)
 
 /* --- Files -------------------------------------------------------------- */
 
-static enum status load_cert(const struct config *config, const char *file, int64_t now_s, struct cert **out)
+static enum status load_cert(const struct config *config, const char *file, struct cert **out)
 {
     char path[PATH_MAX];
     char when[CLOCK_TEXT_BYTES];
 
     TRY(config_absolute(config, file, path));
     TRY(cert_load(path, out));
-    if (cert_not_after_s(*out) > now_s + WARN_BEFORE_S)
+    if (cert_not_after_s(*out) > clock_now_s() + WARN_BEFORE_S)
         return OK;
     clock_format_utc(cert_not_after_s(*out), when);
     log_write(LOG_WARNING, "%s ends on %s: replace it, or nobody can enrol any more", path, when);
@@ -36,11 +36,11 @@ static enum status load_cert(const struct config *config, const char *file, int6
 }
 
 static enum status load_pair(const struct config *config, const char *cert_file, const char *key_file,
-                             int64_t now_s, struct cert **cert, struct private_key **key)
+                             struct cert **cert, struct private_key **key)
 {
     char path[PATH_MAX];
 
-    TRY(load_cert(config, cert_file, now_s, cert));
+    TRY(load_cert(config, cert_file, cert));
     TRY(config_absolute(config, key_file, path));
     TRY(private_key_load(path, key));
     if (!span_equal(public_key_get_spki(private_key_get_public(*key)), cert_get_spki(*cert)))
@@ -48,22 +48,21 @@ static enum status load_pair(const struct config *config, const char *cert_file,
     return OK;
 }
 
-static enum status load_ra(const struct config_ra *ra, int64_t now_s, struct endpoint *out)
+static enum status load_ra(const struct config_ra *ra, struct endpoint *out)
 {
-    TRY(load_pair(out->config, ra->encryption_certificate, ra->encryption_key, now_s, &out->encryption_cert,
+    TRY(load_pair(out->config, ra->encryption_certificate, ra->encryption_key, &out->encryption_cert,
                   &out->encryption_key));
     if (public_key_get_spec(private_key_get_public(out->encryption_key)).kind != KEY_RSA)
         return fail(REFUSED, "%s: SCEP needs an RSA key here", ra->encryption_key);
-    return load_pair(out->config, ra->signing_certificate, ra->signing_key, now_s, &out->signing_cert,
+    return load_pair(out->config, ra->signing_certificate, ra->signing_key, &out->signing_cert,
                      &out->signing_key);
 }
 
-static enum status load_authority(const struct config_authority *authority, int64_t now_s,
-                                  struct endpoint *out)
+static enum status load_authority(const struct config_authority *authority, struct endpoint *out)
 {
     char path[PATH_MAX];
 
-    TRY(load_cert(out->config, authority->certificate, now_s, &out->authority));
+    TRY(load_cert(out->config, authority->certificate, &out->authority));
     TRY(cert_get_key(out->authority, &out->authority_key));
     if (cert_is_self_issued(out->authority))
         return OK; /* a single level has nothing above it */
@@ -167,13 +166,12 @@ static enum status make_capabilities(struct endpoint *endpoint)
     return scep_capabilities_format(words, &endpoint->capabilities);
 }
 
-enum status endpoint_load(const struct config *config, const struct config_path *path, int64_t now_s,
-                          struct endpoint *out)
+enum status endpoint_load(const struct config *config, const struct config_path *path, struct endpoint *out)
 {
     out->config = config;
     out->path = path;
-    TRY(load_ra(&config->ras[path->ra], now_s, out));
-    TRY(load_authority(&config->authorities[path->authority], now_s, out));
+    TRY(load_ra(&config->ras[path->ra], out));
+    TRY(load_authority(&config->authorities[path->authority], out));
     TRY(add_levels(out));
     TRY(make_bundle(out));
     return make_capabilities(out);

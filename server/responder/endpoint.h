@@ -36,11 +36,11 @@ struct endpoint {
 /* Load a path's keys and certificates and prepare its constant answers.
  *
  *   config, path   lent for the endpoint's life
- *   now_s          for warnings about certificates that end soon
  *   out            zeroed; endpoint_clear() it, also after a failure
  *
- * FAULT, BAD_INPUT, REFUSED   with the file's name */
-MUST_USE enum status endpoint_load(const struct config *config, const struct config_path *path, int64_t now_s,
+ * FAULT, BAD_INPUT, REFUSED   with the file's name
+ * A certificate that ends soon is a warning in the log. */
+MUST_USE enum status endpoint_load(const struct config *config, const struct config_path *path,
                                    struct endpoint *out);
 void endpoint_clear(struct endpoint *endpoint);
 

@@ -228,18 +228,18 @@ void enrolment_fill(const struct enrolment *e, struct ipc_message *out)
     };
 }
 
-enum status enrolment_reply(const struct enrolment *e, enum scep_pki_status pki_status, struct span issued,
-                            enum scep_fail_info info, const char *text, struct buf *out)
+enum status enrolment_reply(const struct enrolment *e, const struct enrolment_answer *answer, struct buf *out)
 {
     struct span certificates[ENDPOINT_LEVELS_MAX + 1];
     const struct scep_reply reply = {
         .request = e->message,
-        .status = pki_status,
-        .fail_info = info,
-        .fail_info_text = text,
+        .status = answer->pki_status,
+        .fail_info = answer->fail_info,
+        .fail_info_text = answer->text,
         .certificates = certificates,
-        .certificate_count =
-            pki_status == SCEP_SUCCESS ? endpoint_reply_certificates(e->endpoint, issued, certificates) : 0,
+        .certificate_count = answer->pki_status == SCEP_SUCCESS
+                                 ? endpoint_reply_certificates(e->endpoint, answer->issued, certificates)
+                                 : 0,
         .signer = { e->endpoint->signing_cert, e->endpoint->signing_key },
         .policy = e->endpoint->path->policy,
         .now_s = clock_now_s(),

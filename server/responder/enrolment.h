@@ -52,7 +52,14 @@ MUST_USE enum status enrolment_prove(struct enrolment *enrolment);
 /* The question to the registrar; spans are lent from the enrolment and its exchange. */
 void enrolment_fill(const struct enrolment *enrolment, struct ipc_message *out);
 
-/* A CertRep for it; `issued` with SCEP_SUCCESS, `info` and `text` with SCEP_FAILURE. */
-MUST_USE enum status enrolment_reply(const struct enrolment *enrolment, enum scep_pki_status pki_status,
-                                     struct span issued, enum scep_fail_info info, const char *text,
+/* What a CertRep says. */
+struct enrolment_answer {
+    enum scep_pki_status pki_status;
+    struct span issued;            /* with SCEP_SUCCESS: the certificate, DER */
+    enum scep_fail_info fail_info; /* with SCEP_FAILURE */
+    const char *text;              /* with SCEP_FAILURE: failInfoText */
+};
+
+/* Build the CertRep, signed by the RA; replaces `out`. */
+MUST_USE enum status enrolment_reply(const struct enrolment *enrolment, const struct enrolment_answer *answer,
                                      struct buf *out);

@@ -17,7 +17,6 @@
 enum status responder_new(const struct config *config, struct responder **out)
 {
     AUTO(responder_freep) struct responder *r = calloc(1, sizeof *r);
-    const int64_t now_s = clock_now_s();
 
     if (!r)
         return fail(FAULT, "no memory for the responder");
@@ -30,7 +29,7 @@ enum status responder_new(const struct config *config, struct responder **out)
         return fail(FAULT, "no memory for %zu exchanges", r->places_count);
     for (; r->endpoints_count < config->paths_count; r->endpoints_count++) {
         const struct config_path *path = &config->paths[r->endpoints_count];
-        const enum status status = endpoint_load(config, path, now_s, &r->endpoints[r->endpoints_count]);
+        const enum status status = endpoint_load(config, path, &r->endpoints[r->endpoints_count]);
         if (status != OK)
             return fail_in(status, "path %s", path->name);
     }
@@ -175,17 +174,21 @@ static void answer_later(struct http_exchange *exchange, const char *why)
     answer_text(exchange, 503, "%s; try again in %d s", why, RESPONDER_RETRY_AFTER_S);
 }
 
-static void answer_message(const struct enrolment *e, enum scep_pki_status pki_status, struct span issued,
-                           enum scep_fail_info info, const char *text)
+static void answer_message(const struct enrolment *e, const struct enrolment_answer *answered)
 {
     AUTO(buf_clear) struct buf body = { 0 };
 
-    if (enrolment_reply(e, pki_status, issued, info, text, &body) == OK) {
+    if (enrolment_reply(e, answered, &body) == OK) {
         answer(e->exchange, "application/x-pki-message", buf_span(&body));
         return;
     }
     log_write(LOG_ERROR, "path %s: cannot build a CertRep: %s", e->endpoint->path->name, fail_text());
     answer_text(e->exchange, 500, "the answer could not be built; the server's log says why");
+}
+
+static void answer_failure(const struct enrolment *e, enum scep_fail_info info, const char *text)
+{
+    answer_message(e, &(struct enrolment_answer){ SCEP_FAILURE, .fail_info = info, .text = text });
 }
 
 static void refuse_enrolment(struct responder *r, const struct enrolment *e, enum status status)
@@ -202,7 +205,7 @@ static void refuse_enrolment(struct responder *r, const struct enrolment *e, enu
         return;
     }
     record(r, e->exchange, &refusal, fail_text());
-    answer_message(e, SCEP_FAILURE, span_of(NULL, 0), e->fail_info, e->told);
+    answer_failure(e, e->fail_info, e->told);
 }
 
 /* Give it a number whose place is free. */
@@ -368,22 +371,21 @@ static enum scep_fail_info known_fail_info(uint8_t info)
 
 static void answer_decision(const struct enrolment *e, const struct ipc_decision *decision)
 {
-    const struct span none = { 0 };
     char text[ENROLMENT_TEXT_BYTES + 1];
 
     if (span_to_text(decision->text, text, sizeof text) != OK)
         text[0] = 0;
     switch ((enum status)decision->status) {
     case OK:
-        answer_message(e, SCEP_SUCCESS, decision->certificate, SCEP_BAD_REQUEST, NULL);
+        answer_message(e, &(struct enrolment_answer){ SCEP_SUCCESS, .issued = decision->certificate });
         return;
     case PENDING:
-        answer_message(e, SCEP_PENDING, none, SCEP_BAD_REQUEST, NULL);
+        answer_message(e, &(struct enrolment_answer){ SCEP_PENDING });
         return;
     case BAD_INPUT:
     case BAD_PROOF:
     case REFUSED:
-        answer_message(e, SCEP_FAILURE, none, known_fail_info(decision->fail_info), text);
+        answer_failure(e, known_fail_info(decision->fail_info), text);
         return;
     case FAULT:
         break;
