@@ -188,7 +188,8 @@ static void answer_message(const struct enrolment *e, const struct enrolment_ans
 
 static void answer_failure(const struct enrolment *e, enum scep_fail_info info, const char *text)
 {
-    answer_message(e, &(struct enrolment_answer){ SCEP_FAILURE, .fail_info = info, .text = text });
+    answer_message(e,
+                   &(struct enrolment_answer){ .pki_status = SCEP_FAILURE, .fail_info = info, .text = text });
 }
 
 static void refuse_enrolment(struct responder *r, const struct enrolment *e, enum status status)
@@ -377,10 +378,11 @@ static void answer_decision(const struct enrolment *e, const struct ipc_decision
         text[0] = 0;
     switch ((enum status)decision->status) {
     case OK:
-        answer_message(e, &(struct enrolment_answer){ SCEP_SUCCESS, .issued = decision->certificate });
+        answer_message(
+            e, &(struct enrolment_answer){ .pki_status = SCEP_SUCCESS, .issued = decision->certificate });
         return;
     case PENDING:
-        answer_message(e, &(struct enrolment_answer){ SCEP_PENDING });
+        answer_message(e, &(struct enrolment_answer){ .pki_status = SCEP_PENDING });
         return;
     case BAD_INPUT:
     case BAD_PROOF:
