@@ -82,9 +82,9 @@ static enum status pem_read(struct span pem, size_t most, struct cert_list *list
 
 static enum status pem_read_from(struct span pem, const char *from, size_t most, struct cert_list *list)
 {
-    if (pem.len > PEM_MAX_BYTES)
-        return fail(BAD_INPUT, "%s: %zu bytes, want at most %zu", from, pem.len, PEM_MAX_BYTES);
-    const enum status status = pem.len ? pem_read(pem, most, list) : fail(BAD_INPUT, "empty");
+    if (pem.len == 0 || pem.len > PEM_MAX_BYTES)
+        return fail(BAD_INPUT, "%s: %zu bytes, want 1 to %zu", from, pem.len, PEM_MAX_BYTES);
+    const enum status status = pem_read(pem, most, list);
     return status == OK ? OK : fail_in(status, "%s", from);
 }
 
@@ -98,6 +98,8 @@ enum status cert_list_load(struct cert_list *list, const char *path)
     AUTO(buf_clear) struct buf pem = { 0 };
 
     TRY(file_read(path, PEM_MAX_BYTES, &pem));
+    if (pem.len == 0)
+        return OK;
     return cert_list_parse_pem(list, buf_span(&pem), path);
 }
 

@@ -171,17 +171,16 @@ static enum status shape_read(struct csr *csr)
 }
 
 /* Proof of possession: the request is signed with the key it asks a certificate for. */
-static enum status possession_check(struct csr *csr)
+static enum status possession_check(const struct csr *csr)
 {
     struct span algorithm, signature;
 
-    TRY(public_key_parse(csr->spki, &csr->key));
     TRY(asn1_sequence(csr->asn1->algorithm, "signatureAlgorithm", &algorithm));
     TRY(asn1_octets(csr->asn1->signature, &signature));
     return signature_verify(algorithm, csr->info, signature, csr->key);
 }
 
-enum status csr_parse(struct span der, struct csr **out)
+static enum status parse(struct span der, bool proved, struct csr **out)
 {
     if (der.len == 0 || der.len > CSR_MAX_BYTES)
         return fail(BAD_INPUT, "a certificate request of %zu bytes, want 1 to %zu", der.len, CSR_MAX_BYTES);
@@ -191,11 +190,23 @@ enum status csr_parse(struct span der, struct csr **out)
     TRY(buf_append(&csr->der, der));
     enum status status = shape_read(csr);
     if (status == OK)
+        status = public_key_parse(csr->spki, &csr->key);
+    if (status == OK && !proved)
         status = possession_check(csr);
     if (status != OK)
         return fail_in(status, "certificate request");
     *out = take(csr);
     return OK;
+}
+
+enum status csr_parse(struct span der, struct csr **out)
+{
+    return parse(der, false, out);
+}
+
+enum status csr_parse_proved(struct span der, struct csr **out)
+{
+    return parse(der, true, out);
 }
 
 struct span csr_get_der(const struct csr *csr)

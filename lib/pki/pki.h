@@ -214,7 +214,7 @@ struct cert_list {
 };
 MUST_USE enum status cert_list_append(struct cert_list *list, struct cert *cert); /* taken, also on FAULT */
 MUST_USE enum status cert_list_parse_pem(struct cert_list *list, struct span pem, const char *from);
-MUST_USE enum status cert_list_load(struct cert_list *list, const char *path);
+MUST_USE enum status cert_list_load(struct cert_list *list, const char *path); /* an empty file has none: a root's chain */
 void cert_list_clear(struct cert_list *list);
 
 /* Validate a whole chain from the leaf to the anchor (RFC 5280 s6, by OpenSSL's X509_verify_cert
@@ -273,6 +273,9 @@ AUTO_FREE(csr_free, struct csr)
  * REFUSED    weak key (public_key_parse), MD5 or SHA-1 signature
  * Source: RFC 2986 s4, RFC 2985 s5.4. */
 MUST_USE enum status csr_parse(struct span der, struct csr **out);
+
+/* The same, but for the signature: for a request that csr_parse() has already let through in another process. */
+MUST_USE enum status csr_parse_proved(struct span der, struct csr **out);
 
 /* All lent. */
 struct span csr_get_der(const struct csr *csr);

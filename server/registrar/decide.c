@@ -88,7 +88,7 @@ static enum status read_request(const struct desk *desk, struct request *request
     snprintf(request->address, sizeof request->address, "%.*s", (int)address.len,
              address.len ? (const char *)address.ptr : "");
     TRY(hash_transaction(request));
-    const enum status status = csr_parse(request->enrol->csr, &request->csr);
+    const enum status status = csr_parse_proved(request->enrol->csr, &request->csr);
     if (status != OK)
         return refuse_for(desk->verdict, status);
     sha256(csr_get_spki(request->csr), request->key_hash);

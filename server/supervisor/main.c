@@ -17,6 +17,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define OPENSSL_GOOD_VERSION 0x30000160L /* 3.0.22 */
@@ -116,6 +117,7 @@ static int role_main(int argc, char **argv)
     }
     snprintf(who, sizeof who, "musterd[%s %u]", argv[1], role.number);
     log_init(who, log_level_wanted());
+    prctl(PR_SET_NAME, argv[1]); /* what top(1) shows: the program was started as /proc/self/exe */
     for (size_t i = 0; i < COUNT_OF(roles); i++)
         if (strcmp(roles[i].name, argv[1]) == 0)
             return roles[i].main(&role);
