@@ -382,6 +382,9 @@ static enum status read_usages(cfg_t *section, struct template *t)
                                      sizeof t->eku[0]));
         t->eku_count++;
     }
+    /* A certificate without it would be good for everything, an RA's work included. */
+    if (!t->eku_count)
+        return bad(section, "extended_key_usage", "{}", "at least one usage, such as clientAuth");
     for (unsigned i = 0; i < cfg_size(section, "keys"); i++) {
         if (t->keys_count == TEMPLATE_KEYS_MAX)
             return bad(section, "keys", "too many", "at most 8");
