@@ -21,6 +21,7 @@ struct csr {
     struct span subject;
     struct span spki;
     struct public_key *key;
+    bool key_is_lent;
     struct buf challenge;
     X509_EXTENSIONS *asked; /* extensionRequest; NULL if there is none */
     struct extensions extensions;
@@ -48,7 +49,8 @@ void csr_free(struct csr *csr)
         attributes_wipe(csr->asn1);
     asn1_csr_free(csr->asn1);
     sk_X509_EXTENSION_pop_free(csr->asked, X509_EXTENSION_free);
-    public_key_free(csr->key);
+    if (!csr->key_is_lent)
+        public_key_free(csr->key);
     buf_clear(&csr->challenge);
     buf_clear(&csr->der);
     free(csr);
@@ -180,7 +182,16 @@ static enum status possession_check(const struct csr *csr)
     return signature_verify(algorithm, csr->info, signature, csr->key);
 }
 
-static enum status parse(struct span der, bool proved, struct csr **out)
+static enum status read_key(struct csr *csr, struct public_key *known)
+{
+    csr->key_is_lent = known && span_equal(public_key_get_spki(known), csr->spki);
+    if (!csr->key_is_lent)
+        return public_key_parse(csr->spki, &csr->key);
+    csr->key = known;
+    return OK;
+}
+
+static enum status parse(struct span der, bool proved, struct public_key *known, struct csr **out)
 {
     if (der.len == 0 || der.len > CSR_MAX_BYTES)
         return fail(BAD_INPUT, "a certificate request of %zu bytes, want 1 to %zu", der.len, CSR_MAX_BYTES);
@@ -190,7 +201,7 @@ static enum status parse(struct span der, bool proved, struct csr **out)
     TRY(buf_append(&csr->der, der));
     enum status status = shape_read(csr);
     if (status == OK)
-        status = public_key_parse(csr->spki, &csr->key);
+        status = read_key(csr, known);
     if (status == OK && !proved)
         status = possession_check(csr);
     if (status != OK)
@@ -201,12 +212,17 @@ static enum status parse(struct span der, bool proved, struct csr **out)
 
 enum status csr_parse(struct span der, struct csr **out)
 {
-    return parse(der, false, out);
+    return parse(der, false, NULL, out);
+}
+
+enum status csr_parse_known(struct span der, struct public_key *known, struct csr **out)
+{
+    return parse(der, false, known, out);
 }
 
 enum status csr_parse_proved(struct span der, struct csr **out)
 {
-    return parse(der, true, out);
+    return parse(der, true, NULL, out);
 }
 
 struct span csr_get_der(const struct csr *csr)

@@ -274,6 +274,11 @@ AUTO_FREE(csr_free, struct csr)
  * Source: RFC 2986 s4, RFC 2985 s5.4. */
 MUST_USE enum status csr_parse(struct span der, struct csr **out);
 
+/* The same where the key may be known already, as that of a message's signer: decoding it again
+ * costs half a verification.
+ *   known   lent   used where it is the request's own key, and must then outlive the request; may be NULL */
+MUST_USE enum status csr_parse_known(struct span der, struct public_key *known, struct csr **out);
+
 /* The same, but for the signature: for a request that csr_parse() has already let through in another process. */
 MUST_USE enum status csr_parse_proved(struct span der, struct csr **out);
 

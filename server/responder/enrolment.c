@@ -92,12 +92,16 @@ static enum status open_envelope(struct enrolment *e)
 {
     const struct scep_identity recipient = { e->endpoint->encryption_cert, e->endpoint->encryption_key };
     AUTO(buf_clear) struct buf plain = { 0 };
+    struct cert *signer = scep_message_get_signer(e->message);
+    struct public_key *known = NULL;
 
+    if (signer && cert_get_key(signer, &known) != OK)
+        known = NULL;
     enum status status = scep_message_decrypt(e->message, &recipient, 1, &plain);
     if (status == BAD_INPUT)
         return refuse_as_said(e, status);
     if (status == OK)
-        status = csr_parse(buf_span(&plain), &e->csr);
+        status = csr_parse_known(buf_span(&plain), known, &e->csr);
     if (status == OK || status == FAULT)
         return status;
     return status == REFUSED ? refuse_as_said(e, status) : refuse_envelope(e);
