@@ -76,8 +76,11 @@ enum status ipc_channel_fill(struct ipc_channel *channel)
 
 enum status ipc_channel_next(struct ipc_channel *channel, struct ipc_message *out)
 {
-    const struct span rest = { channel->in.ptr + channel->in_used, channel->in.len - channel->in_used };
     size_t used = 0;
+
+    if (channel->in_used == channel->in.len)
+        return PENDING;
+    const struct span rest = { channel->in.ptr + channel->in_used, channel->in.len - channel->in_used };
 
     TRY(ipc_unpack(rest, out, &used));
     if (!ipc_may_send(out->kind, channel->peer, channel->self))

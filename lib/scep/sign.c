@@ -29,16 +29,16 @@ static void add_cms_attributes(const struct scep_signing *signing, struct scep_a
     scep_attributes_add_time(attributes, signing->now_s);
 }
 
+/* Without a pkcsPKIEnvelope there is still an eContent, empty: certmonger and `openssl cms -verify` take a
+ * SignedData without one for detached and refuse it, and so a FAILURE would not be understood. */
 static void put_content(struct scep_der *der, struct span content)
 {
     const size_t info = scep_der_open(der, DER_SEQUENCE);
 
     scep_der_put(der, DER_OBJECT, scep_oid_data);
-    if (content.len) {
-        const size_t explicit = scep_der_open(der, DER_CONTEXT_0);
-        scep_der_put(der, DER_OCTET_STRING, content);
-        scep_der_close(der, explicit);
-    }
+    const size_t explicit = scep_der_open(der, DER_CONTEXT_0);
+    scep_der_put(der, DER_OCTET_STRING, content);
+    scep_der_close(der, explicit);
     scep_der_close(der, info);
 }
 

@@ -99,7 +99,6 @@ int registrar_main(const struct role *role)
 {
     AUTO(house_clear) struct house house = { .control.listener = -1 };
 
-    log_init("registrar", LOG_NOTICE);
     if (run(role, &house) == OK)
         return 0;
     log_write(LOG_ERROR, "%s", fail_text());

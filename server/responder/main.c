@@ -237,10 +237,6 @@ static enum status run(const struct role *role)
 
 int responder_main(const struct role *role)
 {
-    char who[32];
-
-    snprintf(who, sizeof who, "responder %u", role->number);
-    log_init(who, LOG_NOTICE);
     signal(SIGPIPE, SIG_IGN);
     if (run(role) == OK)
         return 0;

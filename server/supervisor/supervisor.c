@@ -26,6 +26,7 @@
 #define RESTART_DELAY_MS 50     /* doubled with each short life */
 #define RESTART_DELAY_MOST_MS 5000
 #define STOP_PATIENCE_MS 3000
+#define LISTEN_PATIENCE_MS 2000 /* for the responders of a supervisor that was just killed */
 
 /* One process of ours. */
 struct child {
@@ -89,6 +90,19 @@ static enum status open_listeners(const struct config *config, struct child *res
         TRY(http_listen(config->listen[i], &responder->listeners[i]));
         responder->listeners_count++;
     }
+    return OK;
+}
+
+static enum status check_listen_addresses(const struct config *config)
+{
+    const int64_t until_ms = clock_monotonic_ms() + LISTEN_PATIENCE_MS;
+
+    for (size_t i = 0; i < config->listen_count; i++)
+        while (http_listen_check(config->listen[i]) != OK) {
+            if (clock_monotonic_ms() > until_ms)
+                return FAULT;
+            (void)poll(NULL, 0, 20);
+        }
     return OK;
 }
 
@@ -370,6 +384,7 @@ enum status supervisor_run(const struct config *config)
     TRY(lock_directory(config));
     TRY(give_directory(config, CONFIG_REGISTRAR_DIRECTORY, IPC_REGISTRAR));
     TRY(give_directory(config, CONFIG_SIGNER_DIRECTORY, IPC_SIGNER));
+    TRY(check_listen_addresses(config));
     TRY(make_children(&s));
     TRY(watch_signals(&s));
     struct pollfd *polled = calloc(s.count + 1, sizeof *polled);
