@@ -13,7 +13,7 @@ from server import AGENT, openssl, run
 @pytest.fixture
 def profile(server, request, tmp_path):
     """A fresh device's provisioning profile."""
-    name = "agent-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
+    name = "agent-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:44].strip("-")
     path = tmp_path / f"{name}.profile"
     server.muster("device", "add", name, "--template", "device", "--profile-out", path)
     return path

@@ -146,7 +146,7 @@ def test_a_request_signed_with_sha1_or_md5_is_refused(server):
 @pytest.mark.parametrize("name, data", [
     ("nothing", b""), ("null", b"\x05\x00"), ("text", b"hello, I should like a certificate"),
     ("certificate", None), ("long", b"\x30\x82\xff\xff" + b"\0" * 40000),
-])
+], ids=lambda value: value if isinstance(value, str) else "")
 def test_message_data_that_is_no_request_is_refused(server, name, data):
     device = server.add_device("data-" + name)
     if data is None:

@@ -2,13 +2,17 @@
 """Fixtures for pytest: servers that are made, started and ended by their pid."""
 
 import contextlib
+import itertools
 import pathlib
+import re
 import shutil
 import tempfile
 
 import pytest
 
 from server import Server
+
+numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
@@ -53,4 +57,5 @@ def new_server():
 @pytest.fixture
 def device(server, request):
     """A registered device with a password, named after the test."""
-    return server.add_device("d-" + request.node.name.replace("[", "-").replace("]", "").replace("_", "-")[:50].lower())
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
+    return server.add_device(f"{words[:44].strip('-')}-{next(numbers)}")

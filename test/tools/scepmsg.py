@@ -269,7 +269,7 @@ def _open_envelope(data, key, cert):
     infos, sealed = body[1], body[2]
     assert len(infos) == 1, "one recipient"
     info = infos[0]
-    assert info[1].raw == issuer_and_serial(cert), "the reply is for the signer of the request"
+    assert not cert or info[1].raw == issuer_and_serial(cert), "the reply is for the signer of the request"
     oaep = info[2][0].oid() == RSA_OAEP
     pad = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None) if oaep else padding.PKCS1v15()
     cek = key.decrypt(info[3].content, pad)
@@ -283,7 +283,8 @@ def _open_envelope(data, key, cert):
 
 
 def read_reply(data, key, cert, ca_certs):
-    """Read and prove a CertRep; AssertionError or InvalidSignature where anything is not as the RFC says."""
+    """Read and prove a CertRep; AssertionError or InvalidSignature where anything is not as the RFC says.
+    With `cert` None it may be for any recipient whose key is `key`."""
     outer = der.read(data)
     assert outer[0].oid() == SIGNED
     body = outer[1][0]

@@ -55,6 +55,14 @@ def openssl(*arguments, ok=True, data=None):
     return done
 
 
+def is_ca(cert):
+    """An end entity has no basicConstraints at all, or says FALSE."""
+    try:
+        return cert.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
 def pem(cert):
     return cert.public_bytes(serialization.Encoding.PEM)
 
@@ -222,9 +230,14 @@ class Server:
             return [x509.load_der_x509_certificate(answer.body)]
         return scepmsg.certs_only(answer.body)
 
+    def ca_certs_once(self):
+        """The same, asked for once in this server's life."""
+        self._ca_certs = getattr(self, "_ca_certs", None) or self.ca_certs()
+        return self._ca_certs
+
     def ra_cert(self, path="device"):
         """The one to encrypt to: no CA, and with keyEncipherment."""
-        for cert in self.ca_certs(path):
+        for cert in self.ca_certs_once() if path == "device" else self.ca_certs(path):
             usage = cert.extensions.get_extension_for_class(x509.KeyUsage).value
             if usage.key_encipherment and not usage.key_cert_sign:
                 return cert
@@ -255,7 +268,7 @@ class Server:
         answer = self.post(message.der())
         assert answer.status == 200, f"HTTP {answer.status}: {answer.body[:200]}\n{self.log()[-2000:]}"
         assert answer.kind == PKI_MESSAGE
-        reply = scepmsg.read_reply(answer.body, key or message.key, cert or message.cert, self.ca_certs())
+        reply = scepmsg.read_reply(answer.body, key or message.key, cert or message.cert, self.ca_certs_once())
         if isinstance(message.transaction, str):
             assert reply.transaction == message.transaction
         if isinstance(message.nonce, bytes):
@@ -267,7 +280,7 @@ class Server:
 
     def verify(self, cert, tmp_path):
         """openssl verify in strict mode, from the issued certificate to the root."""
-        chain = [c for c in self.ca_certs() if c.extensions.get_extension_for_class(x509.BasicConstraints).value.ca]
+        chain = [c for c in self.ca_certs() if is_ca(c)]
         roots = [c for c in chain if c.issuer == c.subject]
         (tmp_path / "root.pem").write_bytes(b"".join(map(pem, roots)))
         (tmp_path / "chain.pem").write_bytes(b"".join(map(pem, chain)))
@@ -281,5 +294,5 @@ def serial_text(cert):
     return text.zfill(len(text) + len(text) % 2)
 
 
-__all__ = ["AGENT", "BENCH", "BUILD", "Device", "MUSTER", "MUSTERD", "PKI_MESSAGE", "ROOT", "Server", "der", "openssl",
-           "pem", "run", "scepmsg", "serial_text"]
+__all__ = ["AGENT", "BENCH", "BUILD", "Device", "MUSTER", "MUSTERD", "PKI_MESSAGE", "ROOT", "Server", "der", "is_ca",
+           "openssl", "pem", "run", "scepmsg", "serial_text"]
