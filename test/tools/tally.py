@@ -14,7 +14,7 @@ import sys
 import xml.etree.ElementTree as xml
 
 OK = re.compile(r"^\[ +OK +\] \S+", re.M)
-FAILED = re.compile(r"^\[ +(?:FAILED|SKIPPED|ERROR) +\] (?!\d+ test)(\S+)", re.M)
+FAILED = re.compile(r"^\[ +(?:FAILED|SKIPPED) +\] (?!\d+ test)(\S+)", re.M)
 TOLD_BYTES = 4000
 
 
