@@ -30,13 +30,14 @@ free_port() {
     /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# Wait until the server at PORT answers; the pid is its supervisor's.
-#   wait_for_server PID PORT
+# Wait until the server works: devices are answered at PORT, and operators at DIR. The pid is its supervisor's.
+#   wait_for_server PID PORT DIR
 wait_for_server() {
     local i
     for i in $(seq 400); do
         kill -0 "$1" 2>/dev/null || return 1
-        if curl -sf -o /dev/null "http://127.0.0.1:$2/scep/device?operation=GetCACaps"; then
+        if curl -sf -o /dev/null "http://127.0.0.1:$2/scep/device?operation=GetCACaps" &&
+            build/cli/muster --dir "$3" status >/dev/null 2>&1; then
             return 0
         fi
         sleep 0.05

@@ -20,9 +20,9 @@ def server():
         try:
             s.start()
             yield s
+            s.end()
         finally:
-            status = s.stop()
-        assert status == 0, s.log()
+            s.stop()
 
 
 def pki(*words, data=None):

@@ -32,9 +32,9 @@ def server():
         try:
             s.start()
             yield s
+            s.end()
         finally:
-            status = s.stop()
-        assert status == 0, s.log()
+            s.stop()
 
 
 @pytest.fixture
@@ -49,6 +49,8 @@ def new_server():
     with work_directory() as work:
         try:
             yield make
+            for s in made:
+                s.end()
         finally:
             for s in made:
                 s.stop()

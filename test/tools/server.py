@@ -130,6 +130,13 @@ class Server:
             process.wait()
             raise AssertionError(f"musterd did not end within 20 s of SIGTERM:\n{self.log()}")
 
+    def end(self):
+        """Stop it, and see that it ended in order, that no role died, and that no sanitizer had anything to say."""
+        status, log = self.stop(), self.log()
+        assert status == 0, log
+        for sign in ["Sanitizer", "runtime error:", "starting it again"]:
+            assert sign not in log, log[-6000:]
+
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
