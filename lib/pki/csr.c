@@ -69,7 +69,11 @@ static enum status challenge_read(const ASN1_TYPE *value, struct csr *csr)
     const ASN1_STRING *string = value->value.asn1_string;
     if (string->length > CHALLENGE_MAX_BYTES)
         return fail(BAD_INPUT, "challengePassword of %d bytes, want at most %d", string->length, CHALLENGE_MAX_BYTES);
-    TRY(der_string_utf8((uint8_t)value->type, span_of(string->data, (size_t)string->length), &csr->challenge));
+    const enum status status =
+        der_string_utf8((uint8_t)value->type, span_of(string->data, (size_t)string->length), &csr->challenge);
+    if (status != OK)
+        return fail(BAD_INPUT, "challengePassword cannot be read as at most %d bytes of UTF-8: %s", CHALLENGE_MAX_BYTES,
+                    fail_text());
     if (utf8_has_control(buf_span(&csr->challenge)))
         return fail(BAD_INPUT, "a NUL or control character in challengePassword");
     return OK;

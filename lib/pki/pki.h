@@ -305,6 +305,9 @@ MUST_USE enum status csr_build(const struct csr_content *content, struct private
 
 /* --- Templates --------------------------------------------------------- */
 
+/* No certificate has a subject, or alternative names, longer than this in DER. */
+#define NAMES_MAX_BYTES ((size_t)4096)
+
 /* What the names in a request are good for. */
 enum request_names {
     REQUEST_NAMES_MATCH,  /* absent, or the same as the certificate will have: else refused (default) */

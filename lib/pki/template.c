@@ -176,8 +176,11 @@ static enum status san_settle(const struct template *t, struct span asked_der, c
     return names_write(&all, out);
 }
 
-static enum status names_exist(const struct template *t, struct span subject, struct span san)
+static enum status names_check(const struct template *t, struct span subject, struct span san)
 {
+    if (subject.len > NAMES_MAX_BYTES || san.len > NAMES_MAX_BYTES)
+        return fail(REFUSED, "template %s: names of %zu and %zu bytes, at most %zu each", t->name, subject.len, san.len,
+                    NAMES_MAX_BYTES);
     if (name_is_empty(subject) && san.len == 0)
         return fail(REFUSED, "template %s: neither subject nor alternative name", t->name);
     return OK;
@@ -195,7 +198,7 @@ enum status template_make_names(const struct template *t, const char *device, co
     TRY(expand(t, &values, &made_subject, &expected_san));
     TRY(subject_settle(t, csr_get_subject(csr), &made_subject));
     TRY(san_settle(t, csr_get_subject_alt_name(csr), &san_carrier, buf_span(&expected_san), &made_san));
-    TRY(names_exist(t, buf_span(&made_subject), buf_span(&made_san)));
+    TRY(names_check(t, buf_span(&made_subject), buf_span(&made_san)));
     TRY(buf_set(subject, buf_span(&made_subject)));
     return buf_set(san, buf_span(&made_san));
 }
@@ -227,5 +230,5 @@ enum status template_check_names(const struct template *t, const char *device, c
     if (!name_equal(subject, buf_span(&expected_subject)) && t->request_subject != REQUEST_NAMES_USE)
         return refuse_subject(t, subject, buf_span(&expected_subject));
     TRY(san_check(t, buf_span(&expected_san), san));
-    return names_exist(t, subject, san);
+    return names_check(t, subject, san);
 }

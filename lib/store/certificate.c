@@ -18,6 +18,7 @@ static void certificate_read(const struct query *q, struct store_certificate *ou
         .not_after_s = column_number(q, 10),
         .revoked_s = column_number(q, 11),
         .reason = column_number(q, 12),
+        .asked_s = column_number(q, 13),
     };
 }
 

@@ -172,6 +172,7 @@ struct store_certificate {
     int64_t not_before_s, not_after_s;
     int64_t revoked_s; /* 0: it is not */
     int64_t reason;    /* RFC 5280 s5.3.1 */
+    int64_t asked_s;   /* when its enrolment was */
 };
 
 typedef enum status store_each_certificate(void *context, const struct store_certificate *certificate);

@@ -29,8 +29,19 @@ static enum status refuse_wrong(struct store *store, const struct rules *rules, 
                   tries == rules->config->password_tries ? ": the user is locked now" : "");
 }
 
-/* Every way leads to the same answer and through the same hash; only a locked user's is not tried,
- * so that guessing at a password that a person chose cannot keep us busy with scrypt. */
+/* A locked user's password is not tried, so that guessing at one that a person chose cannot keep us busy
+ * with scrypt. */
+static enum status check_unlocked(const struct rules *rules, const struct store_credential *credential,
+                                  struct verdict *verdict)
+{
+    if (credential->wrong_tries < rules->config->password_tries)
+        return OK;
+    return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "the user is locked after %lld wrong passwords",
+                  (long long)credential->wrong_tries);
+}
+
+/* Every way leads to the same answer, and a generated password through the same hash.  (scrypt takes its
+ * time: that a user's password was chosen can be measured.  SECURITY.md says so.) */
 static enum status by_password(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
                                struct applicant *out, struct verdict *verdict)
 {
@@ -38,9 +49,7 @@ static enum status by_password(struct store *store, const struct rules *rules, c
     bool right = false;
 
     TRY(store_device_find_username(store, enrol->username, &out->device));
-    if (credential->wrong_tries >= rules->config->password_tries)
-        return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "the user is locked after %lld wrong passwords",
-                      (long long)credential->wrong_tries);
+    TRY(check_unlocked(rules, credential, verdict));
     TRY(credential_check(&rules->key, credential, enrol->username, enrol->password, &right));
     if (!out->device.id)
         return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "unknown user \"%.*s\"", shown(enrol->username),
@@ -57,7 +66,7 @@ struct known {
     struct span der; /* in: lent, what was shown */
     bool found;
     bool same; /* to the last byte */
-    int64_t id, device, not_before_s, not_after_s, revoked_s;
+    int64_t id, device, asked_s, not_before_s, not_after_s, revoked_s;
 };
 
 static enum status note_known(void *context, const struct store_certificate *row)
@@ -68,6 +77,7 @@ static enum status note_known(void *context, const struct store_certificate *row
     known->same = span_equal(known->der, row->der);
     known->id = row->id;
     known->device = row->device;
+    known->asked_s = row->asked_s;
     known->not_before_s = row->not_before_s;
     known->not_after_s = row->not_after_s;
     known->revoked_s = row->revoked_s;
@@ -109,6 +119,7 @@ static enum status check_second(struct store *store, const struct rules *rules, 
     if (enrol->username.len && !span_equal(enrol->username, username))
         return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "a certificate of device %s with the username \"%.*s\"",
                       device->name, shown(enrol->username), (const char *)enrol->username.ptr);
+    TRY(check_unlocked(rules, &device->credential, verdict));
     TRY(credential_check(&rules->key, &device->credential, username, enrol->password, &right));
     return right ? OK : refuse_wrong(store, rules, device, verdict);
 }
@@ -128,6 +139,11 @@ static enum status by_certificate(struct store *store, const struct rules *rules
     if (!out->device.id || out->device.state != DEVICE_ACTIVE)
         return refuse(verdict, REFUSED, "the device may not enrol",
                       "the certificate that signed the request belongs to %s", out->device.id ? "a removed device" : "no device");
+    /* A name that was removed and added again is another device: what was issued before is not its. */
+    if (known.asked_s < out->device.added_s)
+        return refuse(verdict, REFUSED, "the device may not enrol",
+                      "the certificate that signed the request belongs to an earlier device of the name %s",
+                      out->device.name);
     out->proof = known.id;
     out->proof_not_before_s = known.not_before_s;
     out->proof_not_after_s = known.not_after_s;

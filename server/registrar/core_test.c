@@ -69,7 +69,7 @@ static const struct fixture_decision *enrolled(struct fixture *f, const char *na
 static struct fixture_request renewal(const struct fixture_decision *of, unsigned key)
 {
     return (struct fixture_request){ .message_type = SCEP_RENEWAL_REQ, .transaction = "t2", .key = key,
-                                     .proof = buf_span(&of->certificate) };
+                                     .subject = "CN=gw-1", .proof = buf_span(&of->certificate) };
 }
 
 static void revoke_it(struct fixture *f, const struct fixture_decision *decision)
@@ -438,6 +438,7 @@ static void a_renewal_is_for_the_same_subject(void **state)
     const struct fixture_decision *one = enrolled(f, "gw-1", 0, password);
     const struct fixture_request request = renewal(one, 1);
     snprintf(f->config->templates[0].subject, TEMPLATE_TEXT_BYTES, "CN=%%{name},O=New");
+    f->config->templates[0].request_subject = REQUEST_NAMES_IGNORE;
     assert_refused(fixture_ask(f, &request), "subject");
 }
 
@@ -471,6 +472,52 @@ static void a_renewal_before_its_time_is_refused(void **state)
     assert_refused(fixture_ask(f, &request), "too early");
     f->now_s += 31536000 / 2 + 100;
     assert_int_equal(fixture_ask(f, &request)->status, OK);
+}
+
+static void a_request_to_renew_that_names_nobody_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    f->config->templates[0].request_subject = REQUEST_NAMES_IGNORE;
+    const struct fixture_decision *one = enrolled(f, "gw-1", 0, password);
+    struct fixture_request request = renewal(one, 1);
+    request.subject = "";
+    assert_refused(fixture_ask(f, &request), "must have the subject");
+    request.subject = "CN=gw-2";
+    assert_refused(fixture_ask(f, &request), "must have the subject");
+}
+
+static void a_device_of_the_same_name_does_not_renew_its_forerunners_certificate(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    const struct fixture_decision *one = enrolled(f, "gw-1", 0, password);
+    assert_int_equal(fixture_command(f, "{'command':'device.remove','name':'gw-1'}", NULL), OK);
+    f->now_s += 60;
+    fixture_add_device(f, "gw-1", password);
+    const struct fixture_request request = renewal(one, 1);
+    assert_refused(fixture_ask(f, &request), "may not enrol");
+    assert_event(f, "an earlier device of the name");
+}
+
+static void a_locked_users_password_is_not_tried_beside_a_certificate(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    const struct fixture_decision *one = enrolled(f, "gw-1", 0, password);
+    struct fixture_request request = renewal(one, 1);
+    request.password = "wrong";
+    for (int i = 0; i < 10; i++)
+        assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    request.password = password;
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_event(f, "locked after 10");
 }
 
 static void guessing_at_a_password_does_not_keep_a_device_from_renewing(void **state)
@@ -663,6 +710,9 @@ int main(void)
         TEST(a_renewal_is_for_the_same_subject),
         TEST(a_renewal_with_a_wrong_password_is_refused_and_with_the_burned_one_is_fine),
         TEST(a_renewal_before_its_time_is_refused),
+        TEST(a_request_to_renew_that_names_nobody_is_refused),
+        TEST(a_device_of_the_same_name_does_not_renew_its_forerunners_certificate),
+        TEST(a_locked_users_password_is_not_tried_beside_a_certificate),
         TEST(guessing_at_a_password_does_not_keep_a_device_from_renewing),
         TEST(without_a_signer_a_request_waits_as_an_intent),
         TEST(a_crash_between_intent_and_issue_is_made_good_with_the_same_serial),

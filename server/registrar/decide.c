@@ -235,12 +235,29 @@ static enum status make_names(const struct desk *desk, struct request *request)
                                           san_carrier(request), &request->subject, &request->san));
 }
 
+/* The request inside must name the device too, whatever the template makes of its names: without that, and
+ * without a password, anybody with a certificate of ours could send somebody else's request as his own. */
+static enum status check_request_is_his(const struct desk *desk, const struct request *request)
+{
+    const struct span subject = csr_get_subject(request->csr);
+    const struct span san = csr_get_subject_alt_name(request->csr);
+
+    if (request->enrol->password.len)
+        return OK;
+    if (name_is_empty(subject) ? san.len && general_names_contain(buf_span(&request->applicant.proof_san), san)
+                               : name_equal(subject, buf_span(&request->applicant.proof_subject)))
+        return OK;
+    return refuse_openly(desk->verdict, REFUSED, "RFC 8894 s2.3: the request to renew must have the subject, or "
+                         "alternative names, of the certificate that signed it");
+}
+
 /* RFC 8894 s2.3: a renewal is for the same subject. */
 static enum status check_same_subject(const struct desk *desk, const struct request *request)
 {
     const struct span before = buf_span(&request->applicant.proof_subject);
     const struct span now = buf_span(&request->subject);
 
+    TRY(check_request_is_his(desk, request));
     if (name_is_empty(before) && name_is_empty(now)) {
         if (general_names_contain(buf_span(&request->applicant.proof_san), buf_span(&request->san)))
             return OK;

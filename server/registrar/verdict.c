@@ -22,6 +22,15 @@ static enum status set_refusal(struct verdict *verdict, enum status kind)
     return kind;
 }
 
+/* failInfoText is UTF8String: a text cut in the middle of a character would be none. */
+static void set_text(struct verdict *verdict, const char *text)
+{
+    snprintf(verdict->text, sizeof verdict->text, "%.*s", (int)sizeof verdict->text - 1, text);
+    for (char *c = verdict->text; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
+}
+
 enum status refuse(struct verdict *verdict, enum status kind, const char *text, const char *format, ...)
 {
     va_list arguments;
@@ -29,7 +38,7 @@ enum status refuse(struct verdict *verdict, enum status kind, const char *text, 
     va_start(arguments, format);
     vsnprintf(verdict->reason, sizeof verdict->reason, format, arguments);
     va_end(arguments);
-    snprintf(verdict->text, sizeof verdict->text, "%s", text);
+    set_text(verdict, text);
     return set_refusal(verdict, kind);
 }
 
@@ -40,6 +49,6 @@ enum status refuse_openly(struct verdict *verdict, enum status kind, const char 
     va_start(arguments, format);
     vsnprintf(verdict->reason, sizeof verdict->reason, format, arguments);
     va_end(arguments);
-    snprintf(verdict->text, sizeof verdict->text, "%.*s", (int)sizeof verdict->text - 1, verdict->reason);
+    set_text(verdict, verdict->reason);
     return set_refusal(verdict, kind);
 }

@@ -185,6 +185,12 @@ static enum status send_peer(struct child *to, const struct child *other, int fd
     return ipc_send_with_fd(to->channel.fd, &m, fd);
 }
 
+static void end_child(const struct child *c)
+{
+    log_write(LOG_ERROR, "%s; ending the %s", fail_text(), ipc_role_name(c->role));
+    kill(c->pid, SIGKILL);
+}
+
 static void link_pair(struct child *a, struct child *b)
 {
     int pair[2];
@@ -195,8 +201,11 @@ static void link_pair(struct child *a, struct child *b)
         log_write(LOG_ERROR, "cannot make a channel: %s", strerror(errno));
         return;
     }
-    if (send_peer(a, b, pair[0]) != OK || send_peer(b, a, pair[1]) != OK)
-        log_write(LOG_WARNING, "%s", fail_text()); /* one of them is dying; its restart links them again */
+    /* Who cannot be told is dying, or hangs: its restart links them again. */
+    if (send_peer(a, b, pair[0]) != OK)
+        end_child(a);
+    else if (send_peer(b, a, pair[1]) != OK)
+        end_child(b);
     close(pair[0]);
     close(pair[1]);
 }
@@ -236,9 +245,10 @@ static void hear_child(struct supervisor *s, struct child *c)
         const enum status status = ipc_channel_next(&c->channel, &m);
         if (status == PENDING)
             return;
-        if (status != OK) {
-            log_write(LOG_ERROR, "%s; ending the %s", fail_text(), ipc_role_name(c->role));
-            kill(c->pid, SIGKILL);
+        if (status != OK || c->ready) {
+            if (status == OK)
+                (void)fail(BAD_INPUT, "ready a second time");
+            end_child(c);
             return;
         }
         c->ready = true;
@@ -331,7 +341,7 @@ static void stop_children(struct supervisor *s)
 
 /* --- The loop ------------------------------------------------------------------------ */
 
-static enum status start_due(struct supervisor *s, int *wait_ms)
+static void start_due(struct supervisor *s, int *wait_ms)
 {
     const int64_t now_ms = clock_monotonic_ms();
 
@@ -340,19 +350,22 @@ static enum status start_due(struct supervisor *s, int *wait_ms)
         struct child *c = &s->children[i];
         if (c->pid)
             continue;
-        if (c->start_at_ms <= now_ms)
-            TRY(start_child(s, c));
-        else if (*wait_ms < 0 || c->start_at_ms - now_ms < *wait_ms)
+        if (c->start_at_ms <= now_ms && start_child(s, c) != OK) {
+            log_write(LOG_ERROR, "%s; trying again", fail_text());
+            c->start_at_ms = now_ms + RESTART_DELAY_MOST_MS;
+        }
+        if (c->pid)
+            continue;
+        if (*wait_ms < 0 || c->start_at_ms - now_ms < *wait_ms)
             *wait_ms = (int)(c->start_at_ms - now_ms);
     }
-    return OK;
 }
 
 static enum status turn(struct supervisor *s, struct pollfd *polled)
 {
     int wait_ms;
 
-    TRY(start_due(s, &wait_ms));
+    start_due(s, &wait_ms);
     for (size_t i = 0; i < s->count; i++)
         polled[i] = (struct pollfd){ .fd = s->children[i].channel.fd, .events = POLLIN };
     polled[s->count] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
