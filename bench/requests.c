@@ -9,7 +9,6 @@
 
 #define SLOT_BYTES 8192
 #define SIGNER_LIFETIME_S 86400
-#define USERNAME_FORMS (sizeof(username_prefixes) / sizeof(username_prefixes[0]))
 
 struct request_slot {
     uint32_t head_len;
@@ -76,7 +75,7 @@ static enum status build_san(const struct fleet_device *device, struct buf *out)
 
     for (; count < device->sans_count; count++)
         texts[count] = device->sans[count];
-    for (size_t i = 0; i < USERNAME_FORMS; i++)
+    for (size_t i = 0; i < COUNT_OF(username_prefixes); i++)
         if (strcmp(device->username_form, username_prefixes[i].form) == 0)
             snprintf(carrier, sizeof(carrier), "%s%s", username_prefixes[i].prefix, device->username);
     for (size_t i = 0; i < count; i++)
