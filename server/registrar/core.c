@@ -207,4 +207,5 @@ void registrar_peer_went(struct registrar *registrar, enum ipc_role role, uint32
     registrar->signer_connected = false;
     registrar->reconciled = false;
     intents_set_unsent(&registrar->intents);
+    registrar->at_signer_count = 0;
 }

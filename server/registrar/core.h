@@ -22,6 +22,7 @@ struct registrar {
     struct outlet outlet;
     bool signer_connected;
     bool reconciled;     /* with the journal of the signer that is connected now */
+    size_t at_signer_count; /* intents that it was sent and has not answered */
     unsigned responders_count;
     int64_t started_s;
 };

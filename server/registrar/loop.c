@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PEERS_MAX 264 /* as many responders as the configuration allows, and signers */
@@ -14,9 +13,8 @@
 /* So often is one channel read in a turn, that the others have theirs. */
 #define FILLS_MOST 16
 
-/* With so many enrolments under way, a turn waits so long for more messages. */
-#define GATHER_FROM_INTENTS 4
-#define GATHER_US 300
+/* So long the responders wait for a signer that is at work. */
+#define SIGNER_PATIENCE_MS 10
 
 struct loop {
     struct registrar *registrar;
@@ -25,6 +23,7 @@ struct loop {
     struct ipc_channel peers[PEERS_MAX];
     size_t peers_count;
     bool in_transaction;
+    bool impatient; /* the signer takes its time: the responders are heard all the same */
     int64_t now_s; /* of this turn */
 };
 
@@ -164,32 +163,47 @@ static enum status hear_operators(struct loop *loop, const struct pollfd *polled
 
 /* --- A turn ---------------------------------------------------------------------------------- */
 
-/* Under load a turn waits a moment for company: one commit, and so one fdatasync, then serves several
- * messages.  Who is alone is served at once (doc/adr/0006). */
-static void gather(const struct loop *loop, struct pollfd *polled, nfds_t count)
+/* What the responders bring while the signer works for us could only wait for it.  So they are heard when
+ * it answers, and their intents share the commit of its answers: under load the batches make themselves,
+ * and whoever is alone is served at once (doc/adr/0006). */
+static bool signer_works(const struct loop *loop)
 {
-    static const struct timespec moment = { .tv_nsec = GATHER_US * 1000L };
-
-    if (loop->registrar->intents.count < GATHER_FROM_INTENTS)
-        return;
-    nanosleep(&moment, NULL);
-    (void)poll(polled, count, 0);
+    return loop->registrar->at_signer_count > 0 && !loop->impatient;
 }
 
-static enum status wait_for_work(const struct loop *loop, struct pollfd *polled)
+static void poll_peers(const struct loop *loop, bool signer_only, struct pollfd *polled)
+{
+    for (size_t i = 0; i < loop->peers_count; i++) {
+        const struct ipc_channel *peer = &loop->peers[i];
+        const short in = signer_only && peer->peer != IPC_SIGNER ? 0 : POLLIN;
+        const short out = ipc_channel_has_output(peer) ? POLLOUT : 0;
+        polled[i] = (struct pollfd){ .fd = peer->fd, .events = (short)(in | out) };
+    }
+}
+
+/* Poll, first for what is awaited, then once more for everything that has come meanwhile. */
+static int poll_all(struct loop *loop, struct pollfd *polled, nfds_t count)
+{
+    const bool signer_only = signer_works(loop);
+    const int timeout_ms = control_has_work(loop->control) ? 0 : signer_only ? SIGNER_PATIENCE_MS : -1;
+
+    poll_peers(loop, signer_only, &polled[POLLED_PEERS]);
+    const int ready = poll(polled, count, timeout_ms);
+    loop->impatient = ready == 0 && timeout_ms == SIGNER_PATIENCE_MS;
+    if (ready < 0 || !signer_only)
+        return ready;
+    poll_peers(loop, false, &polled[POLLED_PEERS]);
+    return poll(polled, count, 0);
+}
+
+static enum status wait_for_work(struct loop *loop, struct pollfd *polled)
 {
     const nfds_t count = POLLED_PEERS + loop->peers_count;
 
     polled[0] = (struct pollfd){ .fd = loop->supervisor.fd, .events = POLLIN };
     control_poll(loop->control, &polled[POLLED_CONTROL]);
-    for (size_t i = 0; i < loop->peers_count; i++) {
-        const short out = ipc_channel_has_output(&loop->peers[i]) ? POLLOUT : 0;
-        polled[POLLED_PEERS + i] = (struct pollfd){ .fd = loop->peers[i].fd, .events = (short)(POLLIN | out) };
-    }
-    if (poll(polled, count, control_has_work(loop->control) ? 0 : -1) >= 0) {
-        gather(loop, polled, count);
+    if (poll_all(loop, polled, count) >= 0)
         return OK;
-    }
     for (nfds_t i = 0; i < count; i++)
         polled[i].revents = 0;
     return errno == EINTR ? OK : fail(FAULT, "poll: %s", strerror(errno));

@@ -12,6 +12,7 @@ enum status reconcile_begin(struct registrar *registrar)
 
     registrar->reconciled = false;
     intents_set_unsent(&registrar->intents);
+    registrar->at_signer_count = 0;
     TRY(store_journal_sequence(registrar->store, &after));
     const struct ipc_message message = { .kind = IPC_KIND_journal_read, .fd = -1, .journal_read.after = after };
     return registrar->outlet.send(registrar->outlet.context, IPC_SIGNER, 0, &message);

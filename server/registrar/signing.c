@@ -34,6 +34,7 @@ enum status signing_send(struct registrar *registrar, struct intent *intent)
     if (!registrar->reconciled || intent->sent)
         return OK;
     intent->sent = true;
+    registrar->at_signer_count++;
     return registrar->outlet.send(registrar->outlet.context, IPC_SIGNER, 0, &message);
 }
 
@@ -92,6 +93,7 @@ enum status signing_take_issued(struct registrar *registrar, const struct ipc_is
     if (issued->status == OK)
         TRY(check_certificate(intent, issued->certificate));
     intents_take(&registrar->intents, intent->id);
+    registrar->at_signer_count -= intent->sent;
     if (issued->status == OK)
         return signing_complete(registrar, intent, issued->sequence, issued->certificate, now_s);
     return give_up(registrar, intent, issued, now_s);
