@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
+#include <arpa/inet.h>
 #include <confuse.h>
 #include <errno.h>
 #include <stdio.h>
@@ -414,6 +415,17 @@ static enum status read_request_rules(cfg_t *section, struct template *t)
     return OK;
 }
 
+/* A pattern that can make no name is a mistake here, not at the first enrolment. */
+static enum status check_patterns(cfg_t *section, const struct template *t)
+{
+    AUTO(buf_clear) struct buf subject = { 0 };
+    AUTO(buf_clear) struct buf san = { 0 };
+
+    if (template_expand_names(t, "a.example", "a.example", &subject, &san) == OK)
+        return OK;
+    return fail_in(BAD_INPUT, "%s: section template \"%s\" that ends at line %d", CONFIG_FILE, t->name, section->line);
+}
+
 static enum status read_templates(struct config *config, cfg_t *cfg)
 {
     TRY(check_room(cfg, "template", CONFIG_TEMPLATES_MAX));
@@ -429,6 +441,7 @@ static enum status read_templates(struct config *config, cfg_t *cfg)
         TRY(read_alternative_names(section, t));
         if (!t->subject[0] && !t->san_count)
             return bad(section, "subject", "", "a subject or a subject_alt_name");
+        TRY(check_patterns(section, t));
         TRY(read_request_rules(section, t));
         TRY(read_usages(section, t));
         t->lifetime_s = cfg_getint(section, "lifetime_days") * INT64_C(86400);
@@ -500,13 +513,32 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
     return OK;
 }
 
+/* "127.0.0.1:8080" or "[::1]:8080" */
+static bool is_listen_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    char address[INET6_ADDRSTRLEN + 2] = "";
+    uint8_t octets[sizeof(struct in6_addr)];
+    int64_t port;
+
+    if (!colon || number_parse(colon + 1, 1, 65535, &port) != OK ||
+        span_to_text(span_of(text, (size_t)(colon - text)), address, sizeof address) != OK)
+        return false;
+    const size_t len = strlen(address);
+    if (len > 2 && address[0] == '[' && address[len - 1] == ']') {
+        address[len - 1] = 0;
+        return inet_pton(AF_INET6, address + 1, octets) == 1;
+    }
+    return inet_pton(AF_INET, address, octets) == 1;
+}
+
 static enum status read_listen(struct config *config, cfg_t *cfg)
 {
     for (unsigned i = 0; i < cfg_size(cfg, "listen"); i++) {
         const char *text = cfg_getnstr(cfg, "listen", i);
         if (config->listen_count == CONFIG_LISTEN_MAX)
             return fail(BAD_INPUT, "%s: listen has more than %d addresses", CONFIG_FILE, CONFIG_LISTEN_MAX);
-        if (!strrchr(text, ':') ||
+        if (!is_listen_address(text) ||
             span_to_text(span_of_text(text), config->listen[config->listen_count], sizeof config->listen[0]) != OK)
             return fail(BAD_INPUT, "%s: listen: \"%s\", expected ADDRESS:PORT like \"127.0.0.1:8080\" or \"[::1]:8080\"",
                         CONFIG_FILE, text);

@@ -223,6 +223,22 @@ void cert_list_clear(struct cert_list *list);
 MUST_USE enum status chain_verify(const struct cert *leaf, const struct cert_list *intermediates,
                                   const struct cert *anchor, int64_t now_s);
 
+/* The name constraints of an authority and of those above it, for the look before signing: a certificate
+ * outside of them would be worth nothing (RFC 5280 s4.2.1.10). */
+struct name_constraints;
+void name_constraints_free(struct name_constraints *constraints);
+AUTO_FREE(name_constraints_free, struct name_constraints)
+
+/* Read them; there may be none.
+ *   out   given  name_constraints_free() it
+ * BAD_INPUT  a nameConstraints that cannot be read */
+MUST_USE enum status name_constraints_read(const struct cert *ca, const struct cert_list *superiors,
+                                           struct name_constraints **out);
+
+/* Subject and GeneralNames in DER, empty where there are none.  REFUSED when they do not fit. */
+MUST_USE enum status name_constraints_check(const struct name_constraints *constraints, struct span subject,
+                                            struct span san);
+
 /* What a certificate shall say; every span lent, empty where there is none. */
 struct cert_content {
     struct span serial; /* big-endian, 1 .. 20 octets, positive */
@@ -351,6 +367,11 @@ MUST_USE enum status template_check_key(const struct template *t, struct public_
 /* Nothing foreign asked for: no CA:TRUE, no keyCertSign/cRLSign, no extended key usage beyond the
  * template's.  REFUSED with what was asked. */
 MUST_USE enum status template_check_request(const struct template *t, const struct csr *csr);
+
+/* What the patterns make of a device, without any request; DER, replaced.
+ * BAD_INPUT  a pattern that makes no name, or with an unknown variable     REFUSED  an empty value */
+MUST_USE enum status template_expand_names(const struct template *t, const char *device, const char *username,
+                                           struct buf *subject, struct buf *san);
 
 /* The names of the certificate to be issued: from the device's name and username, and from the
  * request only where the template says so.

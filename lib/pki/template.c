@@ -186,6 +186,16 @@ static enum status names_check(const struct template *t, struct span subject, st
     return OK;
 }
 
+enum status template_expand_names(const struct template *t, const char *device, const char *username,
+                                  struct buf *subject, struct buf *san)
+{
+    const struct pattern_values values = { device, username };
+
+    subject->len = 0;
+    san->len = 0;
+    return expand(t, &values, subject, san);
+}
+
 enum status template_make_names(const struct template *t, const char *device, const char *username,
                                 const struct csr *csr, struct general_name san_carrier, struct buf *subject,
                                 struct buf *san)

@@ -45,6 +45,21 @@ static enum status choose_path(const struct config *config, const char *named, c
                 template->name);
 }
 
+/* Would a device of this name ever get a certificate?  Better said now than at its first request. */
+static enum status check_certificate_names(const struct rules *rules, const struct config_path *path,
+                                           const struct template *template, const struct store_device *device)
+{
+    AUTO(buf_clear) struct buf subject = { 0 };
+    AUTO(buf_clear) struct buf san = { 0 };
+
+    enum status status = template_expand_names(template, device->name, device->username, &subject, &san);
+    if (status == OK)
+        status = name_constraints_check(rules->authorities[path->authority].constraints, buf_span(&subject), buf_span(&san));
+    return status == OK || status == FAULT
+               ? status
+               : fail_in(BAD_INPUT, "device \"%s\" could not get a certificate under this name", device->name);
+}
+
 static enum status read_device(const struct call *call, struct store_device *device)
 {
     const struct config *config = call->registrar->rules.config;
@@ -67,7 +82,7 @@ static enum status read_device(const struct call *call, struct store_device *dev
     snprintf(device->username, sizeof device->username, "%s", username);
     snprintf(device->template, sizeof device->template, "%s", template->name);
     snprintf(device->path, sizeof device->path, "%s", path->name);
-    return OK;
+    return check_certificate_names(&call->registrar->rules, path, template, device);
 }
 
 static enum status answer_with_profile(struct call *call, const struct store_device *device, json_t *certificates)

@@ -230,9 +230,11 @@ static enum status make_names(const struct desk *desk, struct request *request)
 
     TRY(refuse_for(desk->verdict, template_check_request(request->template, request->csr)));
     TRY(refuse_for(desk->verdict, template_check_key(request->template, csr_get_key(request->csr))));
-    return refuse_for(desk->verdict,
-                      template_make_names(request->template, device->name, device->username, request->csr,
-                                          san_carrier(request), &request->subject, &request->san));
+    TRY(refuse_for(desk->verdict,
+                   template_make_names(request->template, device->name, device->username, request->csr,
+                                       san_carrier(request), &request->subject, &request->san)));
+    return refuse_for(desk->verdict, name_constraints_check(request->authority->constraints,
+                                                            buf_span(&request->subject), buf_span(&request->san)));
 }
 
 /* The request inside must name the device too, whatever the template makes of its names: without that, and

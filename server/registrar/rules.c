@@ -11,6 +11,7 @@ static enum status load_authority(const struct config *config, struct store *sto
     TRY(cert_load(place->certificate, &out->cert));
     if (place->chain[0])
         TRY(cert_list_load(&chain, place->chain));
+    TRY(name_constraints_read(out->cert, &chain, &out->constraints));
     cert_fingerprint(chain.count ? chain.items[chain.count - 1] : out->cert, out->anchor_fingerprint);
     return store_authority_put(store, place->name, cert_get_der(out->cert), &out->row);
 }
@@ -55,6 +56,8 @@ void rules_clear(struct rules *rules)
     for (size_t i = 0; i < CONFIG_AUTHORITIES_MAX; i++) {
         cert_free(rules->authorities[i].cert);
         rules->authorities[i].cert = NULL;
+        name_constraints_free(rules->authorities[i].constraints);
+        rules->authorities[i].constraints = NULL;
     }
     explicit_bzero(&rules->key, sizeof rules->key);
 }

@@ -11,6 +11,7 @@
 struct authority {
     int64_t row; /* in the ledger */
     struct cert *cert;
+    struct name_constraints *constraints; /* its own and those above it */
     uint8_t anchor_fingerprint[SHA256_BYTES]; /* SHA-256 of the trust anchor above it, or of itself */
 };
 

@@ -14,6 +14,7 @@
 
 struct authority {
     struct cert *cert;
+    struct name_constraints *constraints; /* its own and those above it */
     struct private_key *key;
 };
 
@@ -38,6 +39,7 @@ void issuer_free(struct issuer *issuer)
     for (size_t i = 0; i < CONFIG_AUTHORITIES_MAX; i++) {
         cert_free(issuer->authorities[i].cert);
         private_key_free(issuer->authorities[i].key);
+        name_constraints_free(issuer->authorities[i].constraints);
     }
     buf_clear(&issuer->hold);
     free(issuer);
@@ -46,12 +48,16 @@ void issuer_free(struct issuer *issuer)
 static enum status load_authority(const struct config *config, const struct config_authority *place,
                                   struct authority *authority)
 {
-    char key[PATH_MAX], certificate[PATH_MAX];
+    AUTO(cert_list_clear) struct cert_list superiors = { 0 };
+    char key[PATH_MAX], certificate[PATH_MAX], chain[PATH_MAX];
 
     TRY(config_absolute(config, place->key, key));
     TRY(config_absolute(config, place->certificate, certificate));
     TRY(private_key_load(key, &authority->key));
     TRY(cert_load(certificate, &authority->cert));
+    TRY(config_absolute(config, place->chain, chain));
+    TRY(cert_list_load(&superiors, chain));
+    TRY(name_constraints_read(authority->cert, &superiors, &authority->constraints));
     const struct public_key *public = private_key_get_public(authority->key);
     if (!span_equal(public_key_get_spki(public), cert_get_spki(authority->cert)))
         return fail(BAD_INPUT, "authority %s: %s is not the key of %s", place->name, key, certificate);
@@ -165,7 +171,8 @@ static enum status check_order(const struct terms *terms, const struct ipc_issue
     TRY(check_serial(order->serial));
     TRY(check_dates(terms, order, now_s));
     TRY(check_key(terms->template, order->spki));
-    return check_names(terms->template, order);
+    TRY(check_names(terms->template, order));
+    return name_constraints_check(terms->authority->constraints, order->subject, order->san);
 }
 
 /* --- Signing ----------------------------------------------------------- */
