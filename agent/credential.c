@@ -76,6 +76,9 @@ static enum status make_texts(const struct credential_parts *parts, const struct
     TRY(cert_append_pem(parts->cert, &t->cert));
     for (size_t i = 0; i < parts->chain->count; i++)
         TRY(cert_append_pem(parts->chain->items[i], &t->chain));
+    /* Directly below the anchor there is no chain; readers such as openssl do not take an empty file. */
+    if (parts->chain->count == 0)
+        TRY(cert_append_pem(parts->anchor, &t->chain));
     TRY(cert_append_pem(parts->anchor, &t->anchor));
     TRY(buf_append(&t->full, buf_span(&t->cert)));
     TRY(buf_append(&t->full, buf_span(&t->chain)));

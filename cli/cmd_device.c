@@ -76,8 +76,12 @@ static enum status issue_password(struct session *session, const struct argument
 
 static enum status print_added(const struct session *session, json_t *added, json_t *password, const char *file)
 {
-    const json_t *device = json_object_get(added, "device");
+    json_t *device = json_object_get(added, "device");
 
+    if (password) { /* the device was described before it had one */
+        json_object_set_new(device, "password", json_string("ready"));
+        json_object_set(device, "password_expires_s", json_object_get(password, "expires_s"));
+    }
     if (session->json) {
         if (file)
             json_object_set_new(added, "profile_file", json_string(file));

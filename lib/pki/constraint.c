@@ -13,6 +13,7 @@
 struct name_constraints {
     NAME_CONSTRAINTS *items[CONSTRAINTS_MAX];
     size_t count;
+    struct private_key *key; /* of the certificates that are only judged; NULL while count is 0 */
 };
 
 void name_constraints_free(struct name_constraints *constraints)
@@ -21,6 +22,7 @@ void name_constraints_free(struct name_constraints *constraints)
         return;
     for (size_t i = 0; i < constraints->count; i++)
         NAME_CONSTRAINTS_free(constraints->items[i]);
+    private_key_free(constraints->key);
     free(constraints);
 }
 
@@ -54,33 +56,32 @@ enum status name_constraints_read(const struct cert *ca, const struct cert_list 
     TRY(constraints_add(constraints, ca));
     for (size_t i = 0; i < superiors->count; i++)
         TRY(constraints_add(constraints, superiors->items[i]));
+    if (constraints->count)
+        TRY(private_key_generate((struct key_spec){ KEY_EC_P256, 256 }, &constraints->key));
     *out = take(constraints);
     return OK;
 }
 
-/* A certificate with these names and nothing else, to be judged. */
-static enum status bearer_make(struct span subject, struct span san, X509 **out)
+/* A certificate with these names, to be judged: signed with a key that is good for nothing else, since
+ * OpenSSL looks at whole certificates only. */
+static enum status bearer_make(const struct name_constraints *constraints, struct span subject, struct span san,
+                               X509 **out)
 {
-    AUTO(X509_freep) X509 *x509 = X509_new();
-    const uint8_t *p = subject.ptr;
+    AUTO(buf_clear) struct buf der = { 0 };
+    const uint8_t one = 1;
+    const struct cert_content content = {
+        .serial = span_of(&one, 1),
+        .subject = subject,
+        .subject_alt_name = san,
+        .spki = public_key_get_spki(private_key_get_public(constraints->key)),
+        .not_after_s = 1,
+    };
 
-    if (!x509)
-        return fail(FAULT, "no memory for a certificate");
-    if (subject.len) {
-        X509_NAME *name = d2i_X509_NAME(NULL, &p, (long)subject.len);
-        const int set = name && X509_set_subject_name(x509, name);
-        X509_NAME_free(name);
-        if (!set)
-            return fail_libcrypto(BAD_INPUT, "a subject");
-    }
-    if (san.len) {
-        p = san.ptr;
-        GENERAL_NAMES *names = d2i_GENERAL_NAMES(NULL, &p, (long)san.len);
-        const int added = names && X509_add1_ext_i2d(x509, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
-        GENERAL_NAMES_free(names);
-        if (!added)
-            return fail_libcrypto(BAD_INPUT, "alternative names");
-    }
+    TRY(cert_issue(&content, NULL, constraints->key, &der));
+    const uint8_t *p = der.ptr;
+    AUTO(X509_freep) X509 *x509 = d2i_X509(NULL, &p, (long)der.len);
+    if (!x509 || X509_check_purpose(x509, -1, 0) != 1) /* reads the extensions */
+        return fail_libcrypto(BAD_INPUT, "the names of a certificate");
     *out = take(x509);
     return OK;
 }
@@ -91,7 +92,7 @@ enum status name_constraints_check(const struct name_constraints *constraints, s
 
     if (constraints->count == 0)
         return OK;
-    TRY(bearer_make(subject, san, &x509));
+    TRY(bearer_make(constraints, subject, san, &x509));
     for (size_t i = 0; i < constraints->count; i++) {
         int error = NAME_CONSTRAINTS_check(x509, constraints->items[i]);
         if (error == X509_V_OK && san.len == 0)

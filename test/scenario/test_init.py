@@ -49,6 +49,15 @@ def test_a_hierarchy_of_any_depth_and_kind_issues_what_openssl_verifies(new_serv
     server.verify(server.ra_cert(), tmp_path)
 
 
+def test_names_outside_of_the_name_constraints_are_refused_before_anything_is_signed(new_server, tmp_path):
+    server = new_server("--permit-dns", "example.net").start()
+    outside = server.muster("device", "add", "gw.example.org", "--template", "device", ok=False)
+    assert outside.returncode == 2 and "permitted subtree" in outside.stderr
+    reply = server.enrol(server.add_device("gw.example.net"))
+    assert reply.status == 0, reply.text
+    server.verify(reply.certs[0], tmp_path)
+
+
 def test_keys_are_readable_by_their_owner_only(new_server):
     server = new_server()
     keys = [p for p in server.directory.rglob("*") if p.is_file() and b"PRIVATE KEY" in p.read_bytes()]
