@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * DER, one element at a time: reading without copying, writing without counting lengths first.
- * Internal to lib/pki.  Whole certificates and requests are read by the modules in asn1.h; this
- * is for the small things that are handed about as spans.  Source: X.690 s8, s10.
+ * For lib/pki and the libraries that write formats of their own upon it.  Whole certificates and
+ * requests are read by the modules in lib/pki/asn1.h; this is for what is written, and for the
+ * small things that are handed about as spans.  Source: X.690 s8, s10.
  */
 #pragma once
 
@@ -93,7 +94,8 @@ struct der_writer {
     enum status status;
 };
 
-/* Begin a constructed element; give what is returned to der_close(). */
+/* Begin an element whose content follows; give what is returned to der_close().  Room for its length
+ * is left open, so that closing one of 256 to 65535 bytes, which most are, moves nothing. */
 size_t der_open(struct der_writer *w, uint8_t tag);
 void der_close(struct der_writer *w, size_t start);
 

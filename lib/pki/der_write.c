@@ -39,10 +39,13 @@ static void write_length(uint8_t *to, size_t length)
         to[i] = (uint8_t)length;
 }
 
+/* What an element is opened with: its tag and room for a length up to 65535. */
+#define OPENED_BYTES 4
+
 size_t der_open(struct der_writer *w, uint8_t tag)
 {
     const size_t start = w->out->len;
-    const uint8_t header[] = { tag, 0 };
+    const uint8_t header[OPENED_BYTES] = { tag };
 
     put_bytes(w, span_of(header, sizeof header));
     return start;
@@ -52,17 +55,17 @@ void der_close(struct der_writer *w, size_t start)
 {
     if (w->status != OK)
         return;
-    const size_t length = w->out->len - start - 2;
-    const size_t octets = length_octets(length);
-    if (!buf_reserve(w->out, octets)) {
+    const size_t length = w->out->len - start - OPENED_BYTES;
+    const size_t header_bytes = 2 + length_octets(length);
+    if (header_bytes > OPENED_BYTES && !buf_reserve(w->out, header_bytes - OPENED_BYTES)) {
         w->status = fail(FAULT, "no room to close an element of %zu bytes", length);
         return;
     }
     uint8_t *header = w->out->ptr + start;
-    if (octets)
-        memmove(header + 2 + octets, header + 2, length);
+    if (header_bytes != OPENED_BYTES)
+        memmove(header + header_bytes, header + OPENED_BYTES, length);
     write_length(header + 1, length);
-    w->out->len += octets;
+    w->out->len = start + header_bytes + length;
 }
 
 void der_put(struct der_writer *w, uint8_t tag, struct span content)

@@ -3,6 +3,7 @@
 
 #include "lib/scep/scep.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -158,7 +159,7 @@ void scep_attributes_init(struct scep_attributes *attributes)
     *attributes = (struct scep_attributes){ .bytes = { 0 } };
     attributes->der.out = &attributes->bytes;
     if (!buf_reserve(&attributes->bytes, 1024))
-        attributes->der.failed = true;
+        attributes->der.status = fail(FAULT, "no memory for attributes");
 }
 
 void scep_attributes_clear(struct scep_attributes *attributes)
@@ -170,18 +171,18 @@ void scep_attributes_clear(struct scep_attributes *attributes)
 void scep_attributes_add(struct scep_attributes *attributes, enum scep_attribute kind, uint8_t tag,
                          struct span value)
 {
-    struct scep_der *der = &attributes->der;
+    struct der_writer *der = &attributes->der;
 
     if (attributes->count == SCEP_ATTRIBUTES_MAX) {
-        der->failed = true;
+        der->status = fail(FAULT, "more than %d attributes", SCEP_ATTRIBUTES_MAX);
         return;
     }
-    const size_t attribute = scep_der_open(der, DER_SEQUENCE);
-    scep_der_put(der, DER_OBJECT, rules[kind].oid);
-    const size_t values = scep_der_open(der, DER_SET);
-    scep_der_put(der, tag, value);
-    scep_der_close(der, values);
-    scep_der_close(der, attribute);
+    const size_t attribute = der_open(der, DER_SEQUENCE);
+    der_put(der, DER_OID, rules[kind].oid);
+    const size_t values = der_open(der, DER_SET);
+    der_put(der, tag, value);
+    der_close(der, values);
+    der_close(der, attribute);
     attributes->end[attributes->count++] = attributes->bytes.len;
 }
 
@@ -200,7 +201,7 @@ void scep_attributes_add_time(struct scep_attributes *attributes, int64_t when_s
     char text[32];
 
     if (!gmtime_r(&when, &utc)) {
-        attributes->der.failed = true;
+        attributes->der.status = fail(FAULT, "no signing time can be made of %" PRId64, when_s);
         return;
     }
     const bool is_utc_time = utc.tm_year >= 50 && utc.tm_year < 150;
@@ -229,33 +230,19 @@ static int compare_encodings(const void *a, const void *b)
 enum status scep_attributes_write(const struct scep_attributes *attributes, struct buf *out)
 {
     struct span sorted[SCEP_ATTRIBUTES_MAX];
-    struct scep_der der = { .out = out, .failed = attributes->der.failed };
+    struct der_writer der = { .out = out, .status = attributes->der.status };
     size_t start = 0;
 
-    TRY(scep_der_finish(&der));
+    TRY(der_status(&der));
     for (size_t i = 0; i < attributes->count; i++) {
         sorted[i] = span_of(attributes->bytes.ptr + start, attributes->end[i] - start);
         start = attributes->end[i];
     }
     qsort(sorted, attributes->count, sizeof sorted[0], compare_encodings);
     out->len = 0;
-    const size_t set = scep_der_open(&der, DER_SET);
+    const size_t set = der_open(&der, DER_SET);
     for (size_t i = 0; i < attributes->count; i++)
-        scep_der_copy(&der, sorted[i]);
-    scep_der_close(&der, set);
-    return scep_der_finish(&der);
-}
-
-bool scep_is_printable_string(struct span text)
-{
-    static const char others[] = " '()+,-./:=?";
-
-    for (size_t i = 0; i < text.len; i++) {
-        const uint8_t c = text.ptr[i];
-        const bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        const bool is_digit = c >= '0' && c <= '9';
-        if (!is_letter && !is_digit && (c == 0 || !strchr(others, c)))
-            return false;
-    }
-    return true;
+        der_put_raw(&der, sorted[i]);
+    der_close(&der, set);
+    return der_status(&der);
 }

@@ -5,8 +5,8 @@
  */
 #pragma once
 
+#include "lib/pki/der.h"
 #include "lib/scep/asn1.h"
-#include "lib/scep/der.h"
 
 enum scep_attribute {
     SCEP_ATTRIBUTE_CONTENT_TYPE,
@@ -48,7 +48,7 @@ bool scep_attribute_is_opaque_text(const ASN1_TYPE *value);
 /* A SET OF Attribute in the making. */
 struct scep_attributes {
     struct buf bytes;
-    struct scep_der der;
+    struct der_writer der;
     size_t end[SCEP_ATTRIBUTES_MAX]; /* where each of them ends in `bytes` */
     size_t count;
 };
@@ -67,6 +67,3 @@ void scep_attributes_add_time(struct scep_attributes *attributes, int64_t when_s
 
 /* The DER of the SET OF, sorted; replaces `out`. */
 MUST_USE enum status scep_attributes_write(const struct scep_attributes *attributes, struct buf *out);
-
-/* True when the PrintableString alphabet suffices (X.680 s41.4). */
-bool scep_is_printable_string(struct span text);

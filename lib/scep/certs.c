@@ -2,8 +2,8 @@
  *
  * Degenerate certificates-only SignedData (RFC 8894 s3.4).
  */
+#include "lib/pki/der.h"
 #include "lib/scep/algorithm.h"
-#include "lib/scep/der.h"
 
 #define CERTS_MAX 32
 
@@ -12,29 +12,29 @@
  * what is signed. */
 enum status scep_certs_build(const struct span *certificates, size_t count, struct buf *out)
 {
-    struct scep_der der = { .out = out };
+    struct der_writer der = { .out = out };
 
     if (count == 0 || count > CERTS_MAX)
         return fail(BAD_INPUT, "RFC 8894 s3.4: %zu certificates, want 1 to %d", count, CERTS_MAX);
     out->len = 0;
-    const size_t info = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_put(&der, DER_OBJECT, scep_oid_signed_data);
-    const size_t explicit = scep_der_open(&der, DER_CONTEXT_0);
-    const size_t data = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_put(&der, DER_INTEGER, SPAN_LITERAL("\1"));
-    scep_der_put(&der, DER_SET, span_of(NULL, 0));
-    const size_t content = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_put(&der, DER_OBJECT, scep_oid_data);
-    scep_der_close(&der, content);
-    const size_t set = scep_der_open(&der, DER_CONTEXT_0);
+    const size_t info = der_open(&der, DER_SEQUENCE);
+    der_put(&der, DER_OID, scep_oid_signed_data);
+    const size_t explicit = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
+    const size_t data = der_open(&der, DER_SEQUENCE);
+    der_put(&der, DER_INTEGER, SPAN_LITERAL("\1"));
+    der_put(&der, DER_SET, span_of(NULL, 0));
+    const size_t content = der_open(&der, DER_SEQUENCE);
+    der_put(&der, DER_OID, scep_oid_data);
+    der_close(&der, content);
+    const size_t set = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
     for (size_t i = 0; i < count; i++)
-        scep_der_copy(&der, certificates[i]);
-    scep_der_close(&der, set);
-    scep_der_put(&der, DER_SET, span_of(NULL, 0));
-    scep_der_close(&der, data);
-    scep_der_close(&der, explicit);
-    scep_der_close(&der, info);
-    return scep_der_finish(&der);
+        der_put_raw(&der, certificates[i]);
+    der_close(&der, set);
+    der_put(&der, DER_SET, span_of(NULL, 0));
+    der_close(&der, data);
+    der_close(&der, explicit);
+    der_close(&der, info);
+    return der_status(&der);
 }
 
 static enum status read_signed_data(struct span der, struct scep_signed_data **out)

@@ -214,43 +214,43 @@ enum status scep_message_decrypt(struct scep_message *message, const struct scep
 
 /* --- Building --------------------------------------------------------------- */
 
-void scep_der_put_issuer_serial(struct scep_der *der, const struct cert *cert)
+void scep_put_issuer_serial(struct der_writer *der, const struct cert *cert)
 {
-    const size_t mark = scep_der_open(der, DER_SEQUENCE);
+    const size_t mark = der_open(der, DER_SEQUENCE);
 
-    scep_der_copy(der, cert_get_issuer(cert));
-    scep_der_put_integer(der, cert_get_serial(cert));
-    scep_der_close(der, mark);
+    der_put_raw(der, cert_get_issuer(cert));
+    der_put_unsigned(der, cert_get_serial(cert));
+    der_close(der, mark);
 }
 
-static void put_recipient(struct scep_der *der, const struct cert *recipient, enum key_padding padding,
+static void put_recipient(struct der_writer *der, const struct cert *recipient, enum key_padding padding,
                           struct span encrypted_key)
 {
-    const size_t set = scep_der_open(der, DER_SET);
-    const size_t info = scep_der_open(der, DER_SEQUENCE);
+    const size_t set = der_open(der, DER_SET);
+    const size_t info = der_open(der, DER_SEQUENCE);
 
-    scep_der_put(der, DER_INTEGER, SPAN_LITERAL("\0"));
-    scep_der_put_issuer_serial(der, recipient);
-    scep_der_copy(der, scep_key_transport_identifier(padding));
-    scep_der_put(der, DER_OCTET_STRING, encrypted_key);
-    scep_der_close(der, info);
-    scep_der_close(der, set);
+    der_put(der, DER_INTEGER, SPAN_LITERAL("\0"));
+    scep_put_issuer_serial(der, recipient);
+    der_put_raw(der, scep_key_transport_identifier(padding));
+    der_put(der, DER_OCTET_STRING, encrypted_key);
+    der_close(der, info);
+    der_close(der, set);
 }
 
-static void put_encrypted_content(struct scep_der *der, const struct scep_cipher_rule *cipher,
+static void put_encrypted_content(struct der_writer *der, const struct scep_cipher_rule *cipher,
                                   const struct content_key *key, struct span plain)
 {
-    const size_t content = scep_der_open(der, DER_SEQUENCE);
-    scep_der_put(der, DER_OBJECT, scep_oid_data);
-    const size_t algorithm = scep_der_open(der, DER_SEQUENCE);
-    scep_der_put(der, DER_OBJECT, cipher->oid);
-    scep_der_put(der, DER_OCTET_STRING, span_of(key->iv, cipher->block_bytes));
-    scep_der_close(der, algorithm);
-    const size_t bytes = scep_der_open(der, DER_CONTEXT_0_PRIMITIVE);
-    if (!der->failed && !run_cipher(cipher, key, true, plain, der->out))
-        der->failed = true;
-    scep_der_close(der, bytes);
-    scep_der_close(der, content);
+    const size_t content = der_open(der, DER_SEQUENCE);
+    der_put(der, DER_OID, scep_oid_data);
+    const size_t algorithm = der_open(der, DER_SEQUENCE);
+    der_put(der, DER_OID, cipher->oid);
+    der_put(der, DER_OCTET_STRING, span_of(key->iv, cipher->block_bytes));
+    der_close(der, algorithm);
+    const size_t bytes = der_open(der, DER_CONTEXT(0));
+    if (der->status == OK && !run_cipher(cipher, key, true, plain, der->out))
+        der->status = fail(FAULT, "libcrypto cannot encrypt a message of %zu bytes", plain.len);
+    der_close(der, bytes);
+    der_close(der, content);
 }
 
 /* EnvelopedData version 0 for a recipient by issuerAndSerialNumber. */
@@ -260,22 +260,22 @@ static enum status write_envelope(const struct scep_cipher_rule *cipher, const s
 {
     AUTO(buf_clear) struct buf encrypted_key = { 0 };
     struct public_key *to = NULL;
-    struct scep_der der = { .out = out };
+    struct der_writer der = { .out = out };
 
     TRY(cert_get_key(recipient, &to));
     TRY(public_key_encrypt(to, padding, span_of(key->key, cipher->key_bytes), &encrypted_key));
     out->len = 0;
-    const size_t info = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_put(&der, DER_OBJECT, scep_oid_enveloped_data);
-    const size_t explicit = scep_der_open(&der, DER_CONTEXT_0);
-    const size_t data = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
+    const size_t info = der_open(&der, DER_SEQUENCE);
+    der_put(&der, DER_OID, scep_oid_enveloped_data);
+    const size_t explicit = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
+    const size_t data = der_open(&der, DER_SEQUENCE);
+    der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
     put_recipient(&der, recipient, padding, buf_span(&encrypted_key));
     put_encrypted_content(&der, cipher, key, plain);
-    scep_der_close(&der, data);
-    scep_der_close(&der, explicit);
-    scep_der_close(&der, info);
-    return scep_der_finish(&der);
+    der_close(&der, data);
+    der_close(&der, explicit);
+    der_close(&der, info);
+    return der_status(&der);
 }
 
 enum status scep_envelope_build(struct span plain, struct cert *recipient, enum scep_cipher cipher,

@@ -144,7 +144,7 @@ static void forge_attributes(const struct fixture *f, const struct forge *forge,
         uint8_t tag;
         struct span value;
     } good[] = {
-        { SCEP_ATTRIBUTE_CONTENT_TYPE, DER_OBJECT, scep_oid_data },
+        { SCEP_ATTRIBUTE_CONTENT_TYPE, DER_OID, scep_oid_data },
         { SCEP_ATTRIBUTE_MESSAGE_DIGEST, DER_OCTET_STRING, span_of(digest, digest_len) },
         { SCEP_ATTRIBUTE_SIGNING_TIME, DER_UTC_TIME, SPAN_LITERAL("261123180219Z") },
         { SCEP_ATTRIBUTE_TRANSACTION, DER_PRINTABLE_STRING, SPAN_LITERAL("forged-1") },
@@ -157,7 +157,7 @@ static void forge_attributes(const struct fixture *f, const struct forge *forge,
         if (!(forge->left_out & (1u << good[i].kind)))
             scep_attributes_add(attributes, good[i].kind, good[i].tag, good[i].value);
     for (size_t i = 0; i < forge->extra_count; i++) {
-        scep_der_copy(&attributes->der, forge->extra[i]);
+        der_put_raw(&attributes->der, forge->extra[i]);
         attributes->end[attributes->count++] = attributes->bytes.len;
     }
 }
@@ -165,10 +165,10 @@ static void forge_attributes(const struct fixture *f, const struct forge *forge,
 /* As added, which is not DER's order. */
 static void write_unsorted(const struct scep_attributes *attributes, struct buf *out)
 {
-    struct scep_der der = { .out = out };
+    struct der_writer der = { .out = out };
 
-    scep_der_put(&der, DER_SET, buf_span(&attributes->bytes));
-    must(scep_der_finish(&der), "attributes");
+    der_put(&der, DER_SET, buf_span(&attributes->bytes));
+    must(der_status(&der), "attributes");
 }
 
 struct forged {
@@ -191,108 +191,108 @@ static void forge_signature(const struct forge *forge, const struct party *signe
          "sign");
 }
 
-static void copy_or(struct scep_der *der, struct span forged, struct span good)
+static void copy_or(struct der_writer *der, struct span forged, struct span good)
 {
-    scep_der_copy(der, forged.len ? forged : good);
+    der_put_raw(der, forged.len ? forged : good);
 }
 
-static void put_signer_info(struct scep_der *der, const struct forge *forge, const struct party *signer,
+static void put_signer_info(struct der_writer *der, const struct forge *forge, const struct party *signer,
                             const struct forged *forged)
 {
     const enum digest digest = forge->digest ? forge->digest : DIGEST_SHA256;
     const enum key_kind kind = public_key_get_spec(private_key_get_public(signer->key)).kind;
-    const size_t info = scep_der_open(der, DER_SEQUENCE);
+    const size_t info = der_open(der, DER_SEQUENCE);
 
-    scep_der_put(der, DER_INTEGER, SPAN_LITERAL("\1"));
+    der_put(der, DER_INTEGER, SPAN_LITERAL("\1"));
     if (forge->signer_id.len)
-        scep_der_copy(der, forge->signer_id);
+        der_put_raw(der, forge->signer_id);
     else
-        scep_der_put_issuer_serial(der, signer->cert);
+        scep_put_issuer_serial(der, signer->cert);
     copy_or(der, forge->digest_identifier, scep_digest_identifier(digest));
-    scep_der_copy(der, SPAN_LITERAL("\xa0"));
-    scep_der_copy(der, span_of(forged->sent.ptr + 1, forged->sent.len - 1));
+    der_put_raw(der, SPAN_LITERAL("\xa0"));
+    der_put_raw(der, span_of(forged->sent.ptr + 1, forged->sent.len - 1));
     copy_or(der, forge->signature_identifier, scep_signature_identifier(kind, digest));
-    scep_der_put(der, DER_OCTET_STRING, buf_span(&forged->signature));
-    scep_der_close(der, info);
+    der_put(der, DER_OCTET_STRING, buf_span(&forged->signature));
+    der_close(der, info);
 }
 
 /* Constructed, in two halves, indefinite length: what jscep's BouncyCastle sends. */
-static void put_ber_octets(struct scep_der *der, struct span octets)
+static void put_ber_octets(struct der_writer *der, struct span octets)
 {
     const size_t half = octets.len / 2;
 
-    scep_der_copy(der, SPAN_LITERAL("\x24\x80"));
-    scep_der_put(der, DER_OCTET_STRING, span_of(octets.ptr, half));
-    scep_der_put(der, DER_OCTET_STRING, span_of(octets.ptr + half, octets.len - half));
-    scep_der_copy(der, SPAN_LITERAL("\0\0"));
+    der_put_raw(der, SPAN_LITERAL("\x24\x80"));
+    der_put(der, DER_OCTET_STRING, span_of(octets.ptr, half));
+    der_put(der, DER_OCTET_STRING, span_of(octets.ptr + half, octets.len - half));
+    der_put_raw(der, SPAN_LITERAL("\0\0"));
 }
 
-static void put_content(struct scep_der *der, const struct forge *forge, struct span content)
+static void put_content(struct der_writer *der, const struct forge *forge, struct span content)
 {
     if (forge->encap_content.len) {
-        scep_der_copy(der, forge->encap_content);
+        der_put_raw(der, forge->encap_content);
         return;
     }
     if (forge->is_ber) {
-        scep_der_copy(der, SPAN_LITERAL("\x30\x80"));
-        scep_der_put(der, DER_OBJECT, scep_oid_data);
-        scep_der_copy(der, SPAN_LITERAL("\xa0\x80"));
+        der_put_raw(der, SPAN_LITERAL("\x30\x80"));
+        der_put(der, DER_OID, scep_oid_data);
+        der_put_raw(der, SPAN_LITERAL("\xa0\x80"));
         put_ber_octets(der, content);
-        scep_der_copy(der, SPAN_LITERAL("\0\0\0\0"));
+        der_put_raw(der, SPAN_LITERAL("\0\0\0\0"));
         return;
     }
-    const size_t info = scep_der_open(der, DER_SEQUENCE);
-    scep_der_put(der, DER_OBJECT, scep_oid_data);
-    const size_t explicit = scep_der_open(der, DER_CONTEXT_0);
-    scep_der_put(der, DER_OCTET_STRING, content);
-    scep_der_close(der, explicit);
-    scep_der_close(der, info);
+    const size_t info = der_open(der, DER_SEQUENCE);
+    der_put(der, DER_OID, scep_oid_data);
+    const size_t explicit = der_open(der, DER_CONTEXT_CONSTRUCTED(0));
+    der_put(der, DER_OCTET_STRING, content);
+    der_close(der, explicit);
+    der_close(der, info);
 }
 
-static void put_body(struct scep_der *der, const struct forge *forge, const struct party *signer,
+static void put_body(struct der_writer *der, const struct forge *forge, const struct party *signer,
                      struct span content, const struct forged *forged)
 {
-    scep_der_put(der, DER_INTEGER, SPAN_LITERAL("\1"));
+    der_put(der, DER_INTEGER, SPAN_LITERAL("\1"));
     if (forge->digest_algorithms.len)
-        scep_der_copy(der, forge->digest_algorithms);
+        der_put_raw(der, forge->digest_algorithms);
     else
-        scep_der_put(der, DER_SET, scep_digest_identifier(DIGEST_SHA256));
+        der_put(der, DER_SET, scep_digest_identifier(DIGEST_SHA256));
     put_content(der, forge, content);
     if (forge->certificates.len)
-        scep_der_copy(der, forge->certificates);
+        der_put_raw(der, forge->certificates);
     else
-        scep_der_put(der, DER_CONTEXT_0, buf_span(&signer->der));
-    const size_t signers = scep_der_open(der, DER_SET);
+        der_put(der, DER_CONTEXT_CONSTRUCTED(0), buf_span(&signer->der));
+    const size_t signers = der_open(der, DER_SET);
     for (size_t i = 0; i < (forge->signer_count ? forge->signer_count : 1); i++)
         put_signer_info(der, forge, signer, forged);
-    scep_der_close(der, signers);
+    der_close(der, signers);
 }
 
-static void put_message(struct scep_der *der, const struct forge *forge, const struct party *signer,
+static void put_message(struct der_writer *der, const struct forge *forge, const struct party *signer,
                         struct span content, const struct forged *forged)
 {
     if (forge->is_ber) {
-        scep_der_copy(der, SPAN_LITERAL("\x30\x80"));
-        scep_der_put(der, DER_OBJECT, scep_oid_signed_data);
-        scep_der_copy(der, SPAN_LITERAL("\xa0\x80\x30\x80"));
+        der_put_raw(der, SPAN_LITERAL("\x30\x80"));
+        der_put(der, DER_OID, scep_oid_signed_data);
+        der_put_raw(der, SPAN_LITERAL("\xa0\x80\x30\x80"));
         put_body(der, forge, signer, content, forged);
-        scep_der_copy(der, SPAN_LITERAL("\0\0\0\0\0\0"));
+        der_put_raw(der, SPAN_LITERAL("\0\0\0\0\0\0"));
         return;
     }
-    const size_t info = scep_der_open(der, DER_SEQUENCE);
-    scep_der_put(der, DER_OBJECT, scep_oid_signed_data);
-    const size_t explicit = scep_der_open(der, DER_CONTEXT_0);
-    const size_t data = scep_der_open(der, DER_SEQUENCE);
+    const size_t info = der_open(der, DER_SEQUENCE);
+    der_put(der, DER_OID, scep_oid_signed_data);
+    const size_t explicit = der_open(der, DER_CONTEXT_CONSTRUCTED(0));
+    const size_t data = der_open(der, DER_SEQUENCE);
     put_body(der, forge, signer, content, forged);
-    scep_der_close(der, data);
-    scep_der_close(der, explicit);
-    scep_der_close(der, info);
+    der_close(der, data);
+    der_close(der, explicit);
+    der_close(der, info);
 }
 
 void forge_message(const struct fixture *f, const struct forge *forge, struct buf *out)
 {
     const struct party *signer = forge->signer ? forge->signer : &f->client;
-    struct scep_der der = { .out = out };
+    struct der_writer der = { .out = out };
     struct scep_attributes attributes;
     struct forged forged = { 0 };
     AUTO(buf_clear) struct buf envelope = { 0 };
@@ -303,7 +303,7 @@ void forge_message(const struct fixture *f, const struct forge *forge, struct bu
     forge_signature(forge, signer, &attributes, &forged);
     out->len = 0;
     put_message(&der, forge, signer, content, &forged);
-    must(scep_der_finish(&der), "forge");
+    must(der_status(&der), "forge");
     scep_attributes_clear(&attributes);
     buf_clear(&forged.sent);
     buf_clear(&forged.signature);
@@ -322,14 +322,14 @@ void forge_attribute(enum scep_attribute kind, struct span values, struct buf *o
     /* The element is written with one NULL value, which is then cut off again. */
     scep_attributes_init(&attributes);
     scep_attributes_add(&attributes, kind, 0x05, span_of(NULL, 0));
-    struct scep_der der = { .out = out };
+    struct der_writer der = { .out = out };
     const uint8_t *oid = attributes.bytes.ptr + 2;
     out->len = 0;
-    const size_t attribute = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_copy(&der, span_of(oid, 2u + oid[1]));
-    scep_der_put(&der, DER_SET, values);
-    scep_der_close(&der, attribute);
-    must(scep_der_finish(&der), "attribute");
+    const size_t attribute = der_open(&der, DER_SEQUENCE);
+    der_put_raw(&der, span_of(oid, 2u + oid[1]));
+    der_put(&der, DER_SET, values);
+    der_close(&der, attribute);
+    must(der_status(&der), "attribute");
     scep_attributes_clear(&attributes);
 }
 

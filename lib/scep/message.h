@@ -59,4 +59,4 @@ MUST_USE enum status scep_sign(const struct scep_signing *signing, struct scep_a
 MUST_USE enum status scep_attributes_add_fresh_nonce(struct scep_attributes *attributes);
 
 /* IssuerAndSerialNumber of a certificate. */
-void scep_der_put_issuer_serial(struct scep_der *der, const struct cert *cert);
+void scep_put_issuer_serial(struct der_writer *der, const struct cert *cert);

@@ -21,7 +21,7 @@ static enum status check_request(const struct scep_request *r)
 
 static void add_attributes(const struct scep_request *r, struct scep_attributes *attributes)
 {
-    const uint8_t tag = scep_is_printable_string(r->transaction) ? DER_PRINTABLE_STRING : DER_UTF8_STRING;
+    const uint8_t tag = span_is_printable_string(r->transaction) ? DER_PRINTABLE_STRING : DER_UTF8_STRING;
 
     scep_attributes_add(attributes, SCEP_ATTRIBUTE_TRANSACTION, tag, r->transaction);
     scep_attributes_add_number(attributes, SCEP_ATTRIBUTE_MESSAGE_TYPE, r->type);

@@ -209,11 +209,11 @@ static void forge_long(enum scep_attribute kind, uint8_t tag, size_t len, struct
 {
     AUTO(buf_clear) struct buf text = { 0 };
     AUTO(buf_clear) struct buf value = { 0 };
-    struct scep_der der = { .out = &value };
+    struct der_writer der = { .out = &value };
 
     memset(buf_reserve(&text, len), 'a', len);
     text.len = len;
-    scep_der_put(&der, tag, buf_span(&text));
+    der_put(&der, tag, buf_span(&text));
     forge_attribute(kind, buf_span(&value), out);
 }
 
@@ -322,13 +322,13 @@ static void two_signers_are_refused(void **state)
 /* The [0] of `count` certificates: the CA's so many times, then the client's. */
 static void forge_certificates(const struct fixture *f, size_t count, struct buf *out)
 {
-    struct scep_der der = { .out = out };
-    const size_t set = scep_der_open(&der, DER_CONTEXT_0);
+    struct der_writer der = { .out = out };
+    const size_t set = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
 
     for (size_t i = 0; i + 1 < count; i++)
-        scep_der_copy(&der, buf_span(&f->ca.der));
-    scep_der_copy(&der, buf_span(&f->client.der));
-    scep_der_close(&der, set);
+        der_put_raw(&der, buf_span(&f->ca.der));
+    der_put_raw(&der, buf_span(&f->client.der));
+    der_close(&der, set);
 }
 
 static void the_signer_is_found_by_its_id_among_sixteen_and_no_more(void **state)
@@ -351,11 +351,11 @@ static void a_message_signed_by_another_key_than_it_says_is_no_proof(void **stat
     const struct fixture *f = fixture_get();
     AUTO(buf_clear) struct buf id = { 0 };
     AUTO(buf_clear) struct buf certificates = { 0 };
-    struct scep_der der = { .out = &id };
+    struct der_writer der = { .out = &id };
     struct forge forge = { .signer = &f->ca };
 
     (void)state;
-    scep_der_put_issuer_serial(&der, f->client.cert);
+    scep_put_issuer_serial(&der, f->client.cert);
     forge_certificates(f, 1, &certificates);
     forge.signer_id = buf_span(&id);
     forge.certificates = buf_span(&certificates);
@@ -403,33 +403,33 @@ static void nothing_may_follow_a_message(void **state)
 /* An EnvelopedData around parts of our choice: `recipients` is the SET's content. */
 static void wrap_envelope(struct span recipients, struct span encrypted_content, struct buf *out)
 {
-    struct scep_der der = { .out = out };
+    struct der_writer der = { .out = out };
 
     out->len = 0;
-    const size_t info = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_copy(&der, SPAN_LITERAL(OID_ENVELOPED));
-    const size_t explicit = scep_der_open(&der, DER_CONTEXT_0);
-    const size_t data = scep_der_open(&der, DER_SEQUENCE);
-    scep_der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
-    scep_der_put(&der, DER_SET, recipients);
-    scep_der_copy(&der, encrypted_content);
-    scep_der_close(&der, data);
-    scep_der_close(&der, explicit);
-    scep_der_close(&der, info);
-    must(scep_der_finish(&der), "envelope");
+    const size_t info = der_open(&der, DER_SEQUENCE);
+    der_put_raw(&der, SPAN_LITERAL(OID_ENVELOPED));
+    const size_t explicit = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
+    const size_t data = der_open(&der, DER_SEQUENCE);
+    der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
+    der_put(&der, DER_SET, recipients);
+    der_put_raw(&der, encrypted_content);
+    der_close(&der, data);
+    der_close(&der, explicit);
+    der_close(&der, info);
+    must(der_status(&der), "envelope");
 }
 
 /* A KeyTransRecipientInfo for the RA whose algorithm is of our choice. */
 static void forge_recipient(struct span algorithm, struct span encrypted_key, struct buf *out)
 {
-    struct scep_der der = { .out = out };
-    const size_t info = scep_der_open(&der, DER_SEQUENCE);
+    struct der_writer der = { .out = out };
+    const size_t info = der_open(&der, DER_SEQUENCE);
 
-    scep_der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
-    scep_der_put_issuer_serial(&der, fixture_get()->ra.cert);
-    scep_der_copy(&der, algorithm);
-    scep_der_put(&der, DER_OCTET_STRING, encrypted_key);
-    scep_der_close(&der, info);
+    der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
+    scep_put_issuer_serial(&der, fixture_get()->ra.cert);
+    der_put_raw(&der, algorithm);
+    der_put(&der, DER_OCTET_STRING, encrypted_key);
+    der_close(&der, info);
 }
 
 #define RSA_ENCRYPTION SPAN_LITERAL("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00")
