@@ -2,20 +2,27 @@
 """Kill -9 of every process of the server at random moments under load, then count what went wrong.
 
 muster-bench keeps enrolling: it sends each request again until its certificate has come and been proved, and then
-writes it down. Afterwards four books are compared: that ledger, the registrar's certificates, the signer's journal
-(read by test/tools/journal.py), and the registrar's events.
+writes it down. After a last restart four books are compared: that ledger; the registrar's certificates; the signer's
+journal (read by test/tools/journal.py, which proves its chain); the registrar's events, as the command lists them
+and as they stand in the database, where their chain of hashes is computed again.
 
   lost         acknowledged to a device, and not among the certificates, or not in the journal
   duplicate    a serial number given twice, or a password that gave two certificates
-  unrecorded   signed, and not among the registrar's certificates; or a good request refused
+  unrecorded   in the journal, and not among the certificates; or among them only because the registrar found it in
+               the journal at a start and knew of no intent for it (an event of the kind "orphan"); an intent still
+               open after the last restart; an event changed, missing, or not listed; a good request refused
 """
 
 import argparse
 import collections
+import contextlib
+import hashlib
 import os
 import pathlib
 import random
 import signal
+import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -119,7 +126,42 @@ class Load:
 def books(server, ledger):
     acknowledged = [line.split() for line in ledger.read_text().splitlines()]
     certificates = [(row["device"], row["serial"]) for row in server.ask("certificate", "list")]
-    return acknowledged, certificates
+    return acknowledged, certificates, server.events()
+
+
+def event_rows(database):
+    with contextlib.closing(sqlite3.connect(database)) as link:
+        return link.execute("SELECT id, when_s, kind, device, serial, path, transaction_text, address, text, hash"
+                            " FROM event ORDER BY id").fetchall()
+
+
+def event_hash(before, number, when_s, fields):
+    """As lib/store/event.c has it: the hash before, the two numbers, each field with its length before it."""
+    parts = [before, struct.pack(">QQ", number, when_s)]
+    for field in fields:
+        field = field.encode() if isinstance(field, str) else field
+        parts += [struct.pack(">Q", len(field)), field]
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def broken_events(rows):
+    """The events of the database that are not what was written, or whose neighbour is missing."""
+    wrong, before = [], bytes(32)
+    for expected, (number, when_s, *fields, kept) in enumerate(rows, 1):
+        if number != expected or event_hash(before, number, when_s, fields) != kept:
+            wrong.append(f"event {number}: the chain of hashes is broken")
+        before = kept
+    return wrong
+
+
+def wrong_events(listed, rows):
+    """What the events say against the registrar: orphans, a broken chain, events that the command does not list."""
+    wrong = [f"event {event['id']}: orphan {event['serial']}" for event in listed if event["kind"] == "orphan"]
+    missing = {row[0] for row in rows} ^ {int(event["id"]) for event in listed}
+    if not rows:
+        wrong.append("there are no events")
+    wrong += [f"event {number}: not both listed and in the database" for number in sorted(missing)]
+    return wrong + broken_events(rows)
 
 
 def compare(acknowledged, certificates, journal):
@@ -150,7 +192,7 @@ def run(work, kills, count):
         server.stop()
         server.start()
         status = server.ask("status")[0]
-        acknowledged, certificates = books(server, ledger)
+        acknowledged, certificates, events = books(server, ledger)
         server.stop()
     except BaseException:
         if load:
@@ -159,6 +201,7 @@ def run(work, kills, count):
         server.stop()
         raise
     lost, duplicate, unrecorded = compare(acknowledged, certificates, read_journal(find_journal(server)))
+    unrecorded += wrong_events(events, event_rows(server.directory / "registrar" / "ledger.db"))
     if status["open_intents"] != 0:
         unrecorded.append(f"{status['open_intents']} intents still open after a restart")
     if load.refused:
