@@ -160,9 +160,7 @@ static enum status take_journal_record(struct registrar *registrar, const struct
 static enum status take_journal_end(struct registrar *registrar, const struct sender *sender,
                                     const struct ipc_message *message)
 {
-    (void)sender;
-    (void)message;
-    return reconcile_end(registrar);
+    return reconcile_end(registrar, message->journal_end.sequence, sender->now_s);
 }
 
 static enum status (*const takers[IPC_KIND_COUNT])(struct registrar *, const struct sender *,

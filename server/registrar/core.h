@@ -56,7 +56,7 @@ MUST_USE enum status signing_take_issued(struct registrar *registrar, const stru
 MUST_USE enum status reconcile_begin(struct registrar *registrar);
 MUST_USE enum status reconcile_take_record(struct registrar *registrar, const struct ipc_journal_record *record,
                                            int64_t now_s);
-MUST_USE enum status reconcile_end(struct registrar *registrar);
+MUST_USE enum status reconcile_end(struct registrar *registrar, int64_t sequence, int64_t now_s);
 
 /* The certificate of an intent has come: ledger, event, and decisions for all who wait; the intent ends.
  *   intent   taken */

@@ -520,6 +520,19 @@ static void a_locked_users_password_is_not_tried_beside_a_certificate(void **sta
     assert_event(f, "locked after 10");
 }
 
+static void a_journal_that_is_behind_the_ledger_is_an_event(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    enrolled(f, "gw-1", 0, password);
+    fixture_signer_goes(f);
+    f->journal_count = 0;
+    fixture_signer_comes(f);
+    assert_event(f, "journal-lost: the signer's journal ends at record 0, the ledger knows 1");
+}
+
 static void guessing_at_a_password_does_not_keep_a_device_from_renewing(void **state)
 {
     struct fixture *f = *state;
@@ -710,6 +723,7 @@ int main(void)
         TEST(a_renewal_is_for_the_same_subject),
         TEST(a_renewal_with_a_wrong_password_is_refused_and_with_the_burned_one_is_fine),
         TEST(a_renewal_before_its_time_is_refused),
+        TEST(a_journal_that_is_behind_the_ledger_is_an_event),
         TEST(a_request_to_renew_that_names_nobody_is_refused),
         TEST(a_device_of_the_same_name_does_not_renew_its_forerunners_certificate),
         TEST(a_locked_users_password_is_not_tried_beside_a_certificate),

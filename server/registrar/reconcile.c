@@ -97,8 +97,25 @@ enum status reconcile_take_record(struct registrar *registrar, const struct ipc_
 }
 
 /* What is still open was never signed: ask for it, with the same serial number and all the rest. */
-enum status reconcile_end(struct registrar *registrar)
+/* The ledger knows records that the journal no longer has: it was lost, or put back from an old copy.  What
+ * was signed and not recorded since then cannot be found out from here, so a person has to know. */
+static enum status check_journal_length(struct registrar *registrar, int64_t sequence, int64_t now_s)
 {
+    const struct note note = { .kind = "journal-lost" };
+    int64_t known = 0;
+
+    TRY(store_journal_sequence(registrar->store, &known));
+    if (sequence >= known)
+        return OK;
+    log_write(LOG_ERROR, "the signer's journal ends at record %lld and the ledger knows record %lld: put the signer's "
+              "directory back as it was", (long long)sequence, (long long)known);
+    return note_event(registrar->store, now_s, &note, "the signer's journal ends at record %lld, the ledger knows %lld",
+                      (long long)sequence, (long long)known);
+}
+
+enum status reconcile_end(struct registrar *registrar, int64_t sequence, int64_t now_s)
+{
+    TRY(check_journal_length(registrar, sequence, now_s));
     registrar->reconciled = true;
     for (size_t i = 0; i < INTENT_SLOTS; i++)
         for (struct intent *intent = registrar->intents.slots[i]; intent; intent = intent->next)
