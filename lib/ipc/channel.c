@@ -120,6 +120,14 @@ enum status ipc_channel_flush(struct ipc_channel *channel)
     return status;
 }
 
+enum status ipc_send_ready(struct ipc_channel *supervisor)
+{
+    const struct ipc_message ready = { .kind = IPC_KIND_ready, .fd = -1, .ready.pid = (uint32_t)getpid() };
+
+    TRY(ipc_channel_send(supervisor, &ready));
+    return ipc_channel_flush(supervisor);
+}
+
 enum status ipc_send_with_fd(int socket, const struct ipc_message *message, int fd)
 {
     union {

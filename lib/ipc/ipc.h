@@ -106,5 +106,9 @@ static inline bool ipc_channel_has_output(const struct ipc_channel *channel)
     return channel->out.len > 0;
 }
 
+/* A role's word to its supervisor, on its way at once: it has opened what it needs, is jailed, and works.
+ * PENDING  the rest waits until the socket is writable     FAULT  the supervisor has gone */
+MUST_USE enum status ipc_send_ready(struct ipc_channel *supervisor);
+
 /* Send one message with a descriptor at once, blocking; for the supervisor's `peer`.  `fd` stays open here. */
 MUST_USE enum status ipc_send_with_fd(int socket, const struct ipc_message *message, int fd);

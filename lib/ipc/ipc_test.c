@@ -163,6 +163,27 @@ static void many_messages_wait_in_a_channel_until_they_are_flushed(void **state)
     ipc_channel_clear(&to);
 }
 
+static void a_role_that_is_ready_says_so_with_its_process_id(void **state)
+{
+    int pair[2];
+    struct ipc_channel role, supervisor;
+    struct ipc_message m;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(ipc_channel_init(&role, pair[0], IPC_SIGNER, IPC_SUPERVISOR, 0), OK);
+    assert_int_equal(ipc_channel_init(&supervisor, pair[1], IPC_SUPERVISOR, IPC_SIGNER, 0), OK);
+    assert_int_equal(ipc_send_ready(&role), OK);
+    assert_false(ipc_channel_has_output(&role));
+    assert_int_equal(ipc_channel_fill(&supervisor), OK);
+    assert_int_equal(ipc_channel_next(&supervisor, &m), OK);
+    assert_int_equal(m.kind, IPC_KIND_ready);
+    assert_int_equal(m.ready.pid, getpid());
+    ipc_channel_clear(&supervisor);
+    assert_int_equal(ipc_send_ready(&role), FAULT);
+    ipc_channel_clear(&role);
+}
+
 static void a_descriptor_comes_with_the_peer_message(void **state)
 {
     int pair[2], passed[2];
@@ -199,6 +220,7 @@ int main(void)
         cmocka_unit_test(only_the_one_named_may_send),
         cmocka_unit_test(a_message_from_the_wrong_role_ends_the_channel),
         cmocka_unit_test(many_messages_wait_in_a_channel_until_they_are_flushed),
+        cmocka_unit_test(a_role_that_is_ready_says_so_with_its_process_id),
         cmocka_unit_test(a_descriptor_comes_with_the_peer_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

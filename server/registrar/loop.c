@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define PEERS_MAX 264 /* as many responders as the configuration allows, and signers */
 
@@ -254,14 +253,6 @@ enum status loop_run(struct loop *loop)
 
 /* --- Beginning and end ------------------------------------------------------------------------- */
 
-static enum status tell_ready(struct loop *loop)
-{
-    const struct ipc_message ready = { .kind = IPC_KIND_ready, .fd = -1, .ready.pid = (uint32_t)getpid() };
-
-    TRY(ipc_channel_send(&loop->supervisor, &ready));
-    return ipc_channel_flush(&loop->supervisor);
-}
-
 enum status loop_new(struct registrar *registrar, struct control *control, int supervisor_fd, struct loop **out)
 {
     AUTO(loop_freep) struct loop *loop = calloc(1, sizeof *loop);
@@ -273,7 +264,7 @@ enum status loop_new(struct registrar *registrar, struct control *control, int s
     loop->supervisor = (struct ipc_channel){ .fd = -1, .passed_fd = -1 };
     TRY(ipc_channel_init(&loop->supervisor, supervisor_fd, IPC_REGISTRAR, IPC_SUPERVISOR, 0));
     registrar->outlet = (struct outlet){ send_to_peer, loop };
-    TRY(tell_ready(loop));
+    TRY(ipc_send_ready(&loop->supervisor));
     *out = take(loop);
     return OK;
 }

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #define HEADER_BYTES ((size_t)32768) /* a PKIOperation by GET takes some 4 kB */
 #define OTHER_FILES 64               /* descriptors beside the connections */
@@ -123,14 +122,6 @@ static void on_supervisor(int fd, short what, void *argument)
         end_loop(loop, status);
 }
 
-static enum status report_ready(struct loop *loop)
-{
-    const struct ipc_message ready = { .kind = IPC_KIND_ready, .fd = -1, .ready.pid = (uint32_t)getpid() };
-
-    TRY(ipc_channel_send(&loop->supervisor, &ready));
-    return ipc_channel_flush(&loop->supervisor);
-}
-
 /* --- The loop ----------------------------------------------------------- */
 
 static void on_request(void *context, struct http_exchange *exchange)
@@ -230,7 +221,7 @@ static enum status run(const struct role *role)
     raise_file_limit(config->connections_max);
     TRY(start_loop(&loop, role));
     TRY(enter_jail(config));
-    TRY(report_ready(&loop));
+    TRY(ipc_send_ready(&loop.supervisor));
     event_base_dispatch(loop.base);
     return loop.status;
 }

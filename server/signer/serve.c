@@ -224,16 +224,6 @@ static enum status serve_supervisor(struct loop *loop)
     }
 }
 
-static enum status tell_ready(struct loop *loop)
-{
-    const struct ipc_message ready = {
-        .kind = IPC_KIND_ready, .fd = -1, .ready.pid = (uint32_t)getpid()
-    };
-
-    TRY(ipc_channel_send(&loop->supervisor, &ready));
-    return ipc_channel_flush(&loop->supervisor);
-}
-
 /* --- The loop ---------------------------------------------------------- */
 
 static void drop_registrar(struct loop *loop, size_t i)
@@ -326,7 +316,7 @@ enum status signer_serve(struct issuer *issuer, struct journal *journal, int sup
 
     loop.supervisor.passed_fd = -1;
     TRY(ipc_channel_init(&loop.supervisor, supervisor_fd, IPC_SIGNER, IPC_SUPERVISOR, 0));
-    TRY(tell_ready(&loop));
+    TRY(ipc_send_ready(&loop.supervisor));
     const enum status status = run(&loop);
     return status == PENDING ? OK : status;
 }
