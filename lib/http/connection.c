@@ -194,6 +194,8 @@ static void refuse(struct http_connection *c, int status, const char *why)
     const int n = snprintf(text, sizeof text, "%s\n", why);
 
     c->closes = true;
+    if (c->server->refused)
+        c->server->refused(c->server->context, status, why, c->address, c->user_agent);
     send_response(c, &(struct http_response){
                          .status = status,
                          .content_type = "text/plain",

@@ -60,6 +60,7 @@ struct http_server {
     struct event *sweep;
     struct http_limits limits;
     http_handler *handler;
+    http_refused *refused; /* NULL: nobody asked */
     void *context;
     struct http_connections connections; /* who has waited longest for a request comes first */
     unsigned connection_count;

@@ -59,6 +59,12 @@ MUST_USE enum status http_server_new(struct event_base *base, const int *listene
                                      struct http_server **out);
 void http_server_free(struct http_server *server); /* exchanges that are not answered yet die with it */
 
+/* What the server refused by itself: with which status, why, and who it was; lent for the call. */
+typedef void http_refused(void *context, int status, const char *why, const char *address, const char *user_agent);
+
+/* Hear of those refusals, with the handler's context. */
+void http_server_on_refused(struct http_server *server, http_refused *refused);
+
 const struct http_request *http_exchange_get_request(const struct http_exchange *exchange);
 
 /* Answer and end the exchange, which must not be touched any more; fine too when the client has

@@ -160,6 +160,11 @@ static enum status start(struct http_server *server, const int *listeners, size_
 
 AUTO_FREE(http_server_free, struct http_server)
 
+void http_server_on_refused(struct http_server *server, http_refused *refused)
+{
+    server->refused = refused;
+}
+
 enum status http_server_new(struct event_base *base, const int *listeners, size_t listener_count,
                             const struct http_limits *limits, http_handler *handler, void *context,
                             struct http_server **out)

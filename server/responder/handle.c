@@ -137,10 +137,9 @@ static void fill_refusal(const struct refusal *refusal, const struct http_reques
 }
 
 /* Exactly one record of each refusal; before the answer, which ends the exchange. */
-static void record(struct responder *r, const struct http_exchange *exchange, const struct refusal *refusal,
+static void record(struct responder *r, const struct http_request *request, const struct refusal *refusal,
                    const char *reason)
 {
-    const struct http_request *request = http_exchange_get_request(exchange);
     struct ipc_message message;
     char why[REASON_MAX_BYTES + 1]; /* `reason` may be the text of the last failure, and sending may fail */
 
@@ -153,6 +152,15 @@ static void record(struct responder *r, const struct http_exchange *exchange, co
               why);
 }
 
+void responder_note_refused(struct responder *r, int http_status, const char *why, const char *address,
+                            const char *user_agent)
+{
+    const struct refusal refusal = { .status = BAD_INPUT, .fail_info = NO_FAIL_INFO, .http_status = http_status };
+    const struct http_request request = { .address = address, .user_agent = user_agent };
+
+    record(r, &request, &refusal, why);
+}
+
 /* Refuse in plain HTTP, with the text of the last failure. */
 static void refuse_plainly(struct responder *r, struct http_exchange *exchange,
                            const struct endpoint *endpoint, int http_status)
@@ -163,7 +171,7 @@ static void refuse_plainly(struct responder *r, struct http_exchange *exchange,
     };
 
     snprintf(why, sizeof why, "%s", fail_text());
-    record(r, exchange, &refusal, why);
+    record(r, http_exchange_get_request(exchange), &refusal, why);
     answer_text(exchange, http_status, "%s", why);
 }
 
@@ -205,7 +213,7 @@ static void refuse_enrolment(struct responder *r, const struct enrolment *e, enu
         answer_later(e->exchange, "the server cannot look at this now");
         return;
     }
-    record(r, e->exchange, &refusal, fail_text());
+    record(r, http_exchange_get_request(e->exchange), &refusal, fail_text());
     answer_failure(e, e->fail_info, e->told);
 }
 

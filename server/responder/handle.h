@@ -34,6 +34,10 @@ MUST_USE enum status responder_new(const struct config *config, struct responder
 void responder_free(struct responder *responder);
 AUTO_FREE(responder_free, struct responder)
 
+/* Keep a record of what the HTTP server refused before there was a request. */
+void responder_note_refused(struct responder *responder, int http_status, const char *why, const char *address,
+                            const char *user_agent);
+
 /* Answer a request, now or when the registrar has decided. */
 void responder_handle(struct responder *responder, struct http_exchange *exchange);
 

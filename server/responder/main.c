@@ -132,6 +132,14 @@ static void on_request(void *context, struct http_exchange *exchange)
     watch_output(loop);
 }
 
+static void on_refused(void *context, int status, const char *why, const char *address, const char *user_agent)
+{
+    struct loop *loop = context;
+
+    responder_note_refused(loop->responder, status, why, address, user_agent);
+    watch_output(loop);
+}
+
 static void on_tick(int fd, short what, void *argument)
 {
     struct loop *loop = argument;
@@ -166,8 +174,9 @@ static enum status start_http(struct loop *loop, const struct role *role)
         .connections = config->connections_max,
     };
 
-    return http_server_new(loop->base, role->listeners, role->listeners_count, &limits, on_request, loop,
-                           &loop->http);
+    TRY(http_server_new(loop->base, role->listeners, role->listeners_count, &limits, on_request, loop, &loop->http));
+    http_server_on_refused(loop->http, on_refused);
+    return OK;
 }
 
 static enum status start_loop(struct loop *loop, const struct role *role)

@@ -74,7 +74,10 @@ def test_other_methods_are_refused(server, method):
 
 
 def test_a_body_over_64_kib_is_refused(server, device):
+    before = len(server.events(kind="refused"))
     assert server.post(b"\x30" * 65537).status == 413
+    events = server.events(kind="refused")
+    assert len(events) == before + 1 and "body is longer" in events[-1]["text"]
     assert server.post(b"\x30" * 65536).status == 400
     assert server.enrol(device).status == 0
 
