@@ -9,8 +9,9 @@ and as they stand in the database, where their chain of hashes is computed again
   lost         acknowledged to a device, and not among the certificates, or not in the journal
   duplicate    a serial number given twice, or a password that gave two certificates
   unrecorded   in the journal, and not among the certificates; or among them only because the registrar found it in
-               the journal at a start and knew of no intent for it (an event of the kind "orphan"); an intent still
-               open after the last restart; an event changed, missing, or not listed; a good request refused
+               the journal at a start and knew of no intent for it (an event of the kind "orphan"); a journal that
+               ended before what the database knew ("journal-lost"); an intent still open after the last restart;
+               an event changed, missing, or not listed; a good request refused
 """
 
 import argparse
@@ -33,6 +34,7 @@ from fixtures import work_directory  # noqa: E402
 from journal import read_journal  # noqa: E402
 from server import BENCH, Server  # noqa: E402
 
+WRONG_EVENTS = ["orphan", "journal-lost"]
 ROLES = ["responder", "registrar", "signer", "supervisor"]
 RECOVERY_S = 20
 RATE_PER_S = 250
@@ -155,8 +157,9 @@ def broken_events(rows):
 
 
 def wrong_events(listed, rows):
-    """What the events say against the registrar: orphans, a broken chain, events that the command does not list."""
-    wrong = [f"event {event['id']}: orphan {event['serial']}" for event in listed if event["kind"] == "orphan"]
+    """What the events say against the registrar: what it could not know of, a broken chain, one that is not listed."""
+    wrong = [f"event {event['id']}: {event['kind']}: {event['text']}" for event in listed
+             if event["kind"] in WRONG_EVENTS]
     missing = {row[0] for row in rows} ^ {int(event["id"]) for event in listed}
     if not rows:
         wrong.append("there are no events")
