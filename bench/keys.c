@@ -4,6 +4,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
@@ -108,7 +109,8 @@ static EVP_PKEY *rsa_numbers_to_key(const struct rsa_numbers *r)
     return EVP_PKEY_fromdata(maker, &key, EVP_PKEY_KEYPAIR, parameters) > 0 ? key : NULL;
 }
 
-enum status key_pool_make_evp(const struct key_pool *pool, size_t index, EVP_PKEY **out)
+/* Key number `index` as libcrypto's own. */
+static enum status make_evp(const struct key_pool *pool, size_t index, EVP_PKEY **out)
 {
     AUTO(BN_CTX_freep) BN_CTX *scratch = BN_CTX_new();
     AUTO(rsa_numbers_clear) struct rsa_numbers numbers = { 0 };
@@ -132,7 +134,7 @@ enum status key_pool_make(const struct key_pool *pool, size_t index, struct priv
     AUTO(BIO_free_allp) BIO *pem = BIO_new(BIO_s_mem());
     char *text = NULL;
 
-    TRY(key_pool_make_evp(pool, index, &key));
+    TRY(make_evp(pool, index, &key));
     if (!pem || !PEM_write_bio_PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL))
         return fail(FAULT, "cannot write RSA key %zu", index);
 

@@ -11,8 +11,6 @@
 
 #include "lib/pki/pki.h"
 
-#include <openssl/evp.h>
-
 #define KEY_POOL_MAX_PRIMES 201u
 #define KEY_POOL_MAX_KEYS ((size_t)KEY_POOL_MAX_PRIMES * (KEY_POOL_MAX_PRIMES - 1) / 2)
 #define KEY_PRIME_BYTES 128
@@ -26,6 +24,5 @@ struct key_pool {
 MUST_USE enum status key_pool_init(struct key_pool *pool, size_t keys);
 void key_pool_clear(struct key_pool *pool);
 
-/* Key number `index`: as libcrypto's own, and as ours.  The caller frees it. */
-MUST_USE enum status key_pool_make_evp(const struct key_pool *pool, size_t index, EVP_PKEY **out);
+/* Key number `index`.  The caller frees it. */
 MUST_USE enum status key_pool_make(const struct key_pool *pool, size_t index, struct private_key **out);

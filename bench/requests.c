@@ -198,7 +198,8 @@ struct span requests_get_http(const struct requests *requests, size_t index)
     return span_of(requests->slots[index].bytes, requests->slots[index].len);
 }
 
-struct span requests_get_message(const struct requests *requests, size_t index)
+/* The pkiMessage in the request, lent. */
+static struct span get_message(const struct requests *requests, size_t index)
 {
     const struct request_slot *slot = &requests->slots[index];
 
@@ -245,7 +246,7 @@ enum status requests_open_reply(const struct requests *requests, size_t index, s
     AUTO(scep_answer_clear) struct scep_answer answer = { 0 };
 
     TRY(requests_check_reply(requests, index, reply));
-    TRY(scep_message_parse(requests_get_message(requests, index), &sent));
+    TRY(scep_message_parse(get_message(requests, index), &sent));
     TRY(key_pool_make(&requests->keys, index, &key));
     const struct scep_header *header = scep_message_get_header(sent);
     const struct scep_expectation expect = {

@@ -35,9 +35,8 @@ MUST_USE enum status requests_init(const struct requests_server *server, const s
                                    struct requests *out);
 void requests_clear(struct requests *requests);
 
-/* The whole HTTP request, lent; and the pkiMessage in it. */
+/* The whole HTTP request, lent. */
 struct span requests_get_http(const struct requests *requests, size_t index);
-struct span requests_get_message(const struct requests *requests, size_t index);
 
 /* Is this a CertRep with pkiStatus SUCCESS for request `index`?  Without cryptography.
  * BAD_INPUT, BAD_PROOF (other transaction), REFUSED with failInfo and its text. */

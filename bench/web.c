@@ -70,7 +70,7 @@ enum status web_append_post(const struct web_target *target, struct span body, s
     return buf_append(out, body);
 }
 
-enum status web_append_get(const struct web_target *target, const char *query, struct buf *out)
+static enum status append_get(const struct web_target *target, const char *query, struct buf *out)
 {
     return buf_append_format(out, "GET %s?%s HTTP/1.1\r\nHost: %s\r\n\r\n", target->path, query, target->host);
 }
@@ -158,7 +158,7 @@ enum status web_get(const struct web_target *target, const char *query, struct b
     struct web_answer answer;
 
     TRY(web_connect(target, &fd));
-    TRY(web_append_get(target, query, &out));
+    TRY(append_get(target, query, &out));
     struct pollfd wait = { .fd = fd, .events = POLLOUT };
     if (poll(&wait, 1, ANSWER_WAIT_MS) != 1 || send(fd, out.ptr, out.len, MSG_NOSIGNAL) != (ssize_t)out.len)
         return fail(FAULT, "cannot reach %s", target->host);

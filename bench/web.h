@@ -22,7 +22,6 @@ MUST_USE enum status web_target_parse(const char *url, struct web_target *out);
 
 /* A request that keeps the connection, appended. */
 MUST_USE enum status web_append_post(const struct web_target *target, struct span body, struct buf *out);
-MUST_USE enum status web_append_get(const struct web_target *target, const char *query, struct buf *out);
 
 struct web_answer {
     unsigned status;

@@ -106,6 +106,7 @@ static void broken_base64_is_refused(void **state)
 static void hexadecimal_takes_colons_and_both_cases(void **state)
 {
     AUTO(buf_clear) struct buf out = { 0 };
+    AUTO(buf_clear) struct buf shown = { 0 };
     char text[5];
 
     (void)state;
@@ -113,6 +114,10 @@ static void hexadecimal_takes_colons_and_both_cases(void **state)
     assert_true(span_equal(buf_span(&out), span_of("\xab\x0f", 2)));
     hex_encode(buf_span(&out), text);
     assert_string_equal(text, "ab0f");
+    assert_int_equal(hex_append(SPAN_LITERAL("\xab\x0f"), &shown), OK);
+    assert_string_equal(buf_text(&shown), "ab0f");
+    assert_int_equal(hex_append(SPAN_LITERAL("\x01"), &shown), OK);
+    assert_string_equal(buf_text(&shown), "ab0f01");
     assert_int_equal(hex_decode(SPAN_LITERAL("abc"), &out), BAD_INPUT);
     assert_int_equal(hex_decode(SPAN_LITERAL("zz"), &out), BAD_INPUT);
 }

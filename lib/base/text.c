@@ -15,6 +15,17 @@ void hex_encode(struct span bytes, char *text)
     text[2 * bytes.len] = 0;
 }
 
+enum status hex_append(struct span bytes, struct buf *out)
+{
+    char *to = (char *)buf_reserve(out, 2 * bytes.len + 1);
+
+    if (!to)
+        return fail(FAULT, "no room for %zu bytes in hexadecimal", bytes.len);
+    hex_encode(bytes, to);
+    out->len += 2 * bytes.len;
+    return OK;
+}
+
 static int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')

@@ -9,6 +9,9 @@
 /* Lower-case hexadecimal; `text` holds 2 * bytes.len + 1. */
 void hex_encode(struct span bytes, char *text);
 
+/* The same, appended. */
+MUST_USE enum status hex_append(struct span bytes, struct buf *out);
+
 /* Hexadecimal in either case, colons and blanks between bytes allowed.  BAD_INPUT otherwise. */
 MUST_USE enum status hex_decode(struct span text, struct buf *out);
 

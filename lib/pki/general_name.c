@@ -4,6 +4,7 @@
  */
 #include "lib/pki/general_name.h"
 
+#include "lib/base/text.h"
 #include "lib/pki/der.h"
 #include "lib/pki/name.h"
 
@@ -25,11 +26,6 @@ static const struct {
     [GENERAL_NAME_IP] = { "IP", DER_CONTEXT(7) },
     [GENERAL_NAME_UNKNOWN] = { "other", 0 },
 };
-
-const char *general_name_kind_text(enum general_name_kind kind)
-{
-    return kinds[kind].text;
-}
 
 /* --- Reading ------------------------------------------------------------ */
 
@@ -216,13 +212,6 @@ bool general_names_contain(struct span all, struct span some)
 
 /* --- As text ------------------------------------------------------------ */
 
-static enum status put_hex(struct span bytes, struct buf *out)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        TRY(buf_append_format(out, "%02x", bytes.ptr[i]));
-    return OK;
-}
-
 static enum status general_name_format(const struct general_name *name, struct buf *out)
 {
     char address[INET6_ADDRSTRLEN];
@@ -243,7 +232,7 @@ static enum status general_name_format(const struct general_name *name, struct b
     case GENERAL_NAME_UNKNOWN:
         break;
     }
-    return put_hex(name->value, out);
+    return hex_append(name->value, out);
 }
 
 enum status general_names_format(struct span der, struct buf *out)

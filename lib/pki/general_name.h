@@ -17,6 +17,3 @@ bool general_name_in(const struct general_name *names, size_t count, const struc
 
 /* Append one name as it stands in a GeneralNames. */
 MUST_USE enum status general_name_append(const struct general_name *name, struct buf *out);
-
-/* "DNS", "email" ... as the prefix of texts. */
-const char *general_name_kind_text(enum general_name_kind kind);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/pki/name.h"
 
+#include "lib/base/text.h"
 #include "lib/pki/libcrypto.h"
 
 #include <strings.h>
@@ -38,7 +39,7 @@ static const struct name_type name_types[] = {
     { "S", ID_AT(8), 0, 128 },
 };
 
-const struct name_type *name_type_by_oid(struct span oid)
+static const struct name_type *name_type_by_oid(struct span oid)
 {
     for (size_t i = 0; i < COUNT_OF(name_types); i++)
         if (span_equal(oid, span_of(name_types[i].oid, name_types[i].oid_len)))
@@ -172,13 +173,6 @@ bool name_equal(struct span a, struct span b)
 
 /* --- As text ------------------------------------------------------------ */
 
-static enum status put_hex(struct span bytes, struct buf *out)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        TRY(buf_append_format(out, "%02x", bytes.ptr[i]));
-    return OK;
-}
-
 /* RFC 4514 s2.4: what must not stand bare in a value. */
 static bool must_escape(struct span text, size_t i)
 {
@@ -222,7 +216,7 @@ static enum status put_value(const struct name_value *value, struct buf *out)
     if (der_string_utf8(value->value.tag, value->value.content, &text) == OK)
         return put_escaped(buf_span(&text), out);
     TRY(buf_append_text(out, "#"));
-    return put_hex(value->value.whole, out);
+    return hex_append(value->value.whole, out);
 }
 
 enum status name_format(struct span name, struct buf *out)

@@ -35,7 +35,6 @@ struct name_type {
     uint8_t string_tag; /* what a value is written as; 0: UTF8String */
     uint16_t max_chars; /* RFC 5280 appendix A, "upper bounds" */
 };
-const struct name_type *name_type_by_oid(struct span oid);
 const struct name_type *name_type_by_text(struct span text); /* any case */
 
 /* name_parse_text() with variables in the values. */

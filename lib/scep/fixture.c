@@ -332,12 +332,3 @@ void forge_attribute(enum scep_attribute kind, struct span values, struct buf *o
     must(der_status(&der), "attribute");
     scep_attributes_clear(&attributes);
 }
-
-bool forge_replace(struct buf *bytes, struct span from, struct span to)
-{
-    uint8_t *at = from.len == to.len ? memmem(bytes->ptr, bytes->len, from.ptr, from.len) : NULL;
-
-    if (at)
-        memcpy(at, to.ptr, to.len);
-    return at != NULL;
-}

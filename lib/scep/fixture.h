@@ -67,8 +67,5 @@ void forge_envelope(const struct fixture *f, enum scep_cipher cipher, enum key_p
 /* DER of one attribute with the given values (the SET's content). */
 void forge_attribute(enum scep_attribute kind, struct span values, struct buf *out);
 
-/* Replace the first place where `from` stands in `bytes` by `to`, of the same length; false where there is none. */
-bool forge_replace(struct buf *bytes, struct span from, struct span to);
-
 /* End the program where a step of the fixture fails. */
 void must(enum status status, const char *what);
