@@ -25,4 +25,6 @@ struct replay {
 
 #define REPLAY_CONNECTIONS_MAX 1024u
 
+/* Send every request until it is done, the time is up or `stop` is set; fills in latency_us, done and elapsed_us.
+ * BAD_INPUT  no connections, or over REPLAY_CONNECTIONS_MAX     FAULT  no memory */
 MUST_USE enum status replay_run(struct replay *replay);

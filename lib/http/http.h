@@ -88,6 +88,11 @@ MUST_USE enum status http_listen_check(const char *address);
 
 struct http_client; /* keeps its connections between requests */
 
+/* A client without a connection yet; http and https only, no redirection followed.
+ *   timeout_s         for one request from beginning to end
+ *   body_limit_bytes  a longer answer is refused
+ *   out               given  http_client_free() it; untouched unless OK
+ * FAULT  libcurl does not start, or no memory */
 MUST_USE enum status http_client_new(unsigned timeout_s, size_t body_limit_bytes, struct http_client **out);
 void http_client_free(struct http_client *client);
 AUTO_FREE(http_client_free, struct http_client)

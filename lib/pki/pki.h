@@ -26,6 +26,9 @@ struct key_spec {
 };
 
 #define KEY_SPEC_TEXT_BYTES 16
+
+/* Read the text form.  BAD_INPUT: another kind or curve, or an RSA length that is out of bounds or no whole
+ * number of octets. */
 MUST_USE enum status key_spec_parse(const char *text, struct key_spec *out);
 void key_spec_format(struct key_spec spec, char text[KEY_SPEC_TEXT_BYTES]);
 
@@ -72,6 +75,7 @@ struct private_key;
 void private_key_free(struct private_key *key); /* wipes */
 AUTO_FREE(private_key_free, struct private_key)
 
+/* A fresh key; private_key_free() it.  FAULT: libcrypto cannot make one of that kind and length. */
 MUST_USE enum status private_key_generate(struct key_spec spec, struct private_key **out);
 
 /* Unencrypted PKCS#8 or traditional PEM.  `from` names the source in error texts. */

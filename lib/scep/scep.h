@@ -197,6 +197,8 @@ MUST_USE enum status scep_reply_open(struct span der, const struct scep_expectat
 
 /* --- certs-only SignedData (GetCACert's chain, s4.2.1.2; the inside of SUCCESS) ------------- */
 
+/* Write certificates, each its DER, in the order given; replaces `out`.
+ * BAD_INPUT  none, or more than 32 */
 MUST_USE enum status scep_certs_build(const struct span *certificates, size_t count, struct buf *out);
 
 /* Append what is inside to `list`; at most 32 certificates. */

@@ -33,8 +33,14 @@ MUST_USE enum status store_open(const char *path, struct store **out);
 void store_free(struct store *store); /* what was not committed is lost */
 AUTO_FREE(store_free, struct store)
 
+/* Open a transaction; only one at a time.  FAULT: the engine refuses, or one is open already. */
 MUST_USE enum status store_begin(struct store *store);
+
+/* Make everything since store_begin() durable: with OK it is on the disk.
+ * FAULT  the disk or the engine failed now, or something in this store did before */
 MUST_USE enum status store_commit(struct store *store);
+
+/* Forget everything since store_begin(); nothing where no transaction is open. */
 void store_rollback(struct store *store);
 
 /* --- Devices and their passwords ---------------------------------------- */
@@ -157,8 +163,12 @@ MUST_USE enum status store_key_find_owner(struct store *store, struct span key_h
 /* Every open intent, oldest first. */
 MUST_USE enum status store_enrolment_each_open(struct store *store, store_each_enrolment *each, void *context);
 
+/* The enrolment with this serial number, whatever became of it.
+ *   id, state  0 and ENROLMENT_NONE where there is none */
 MUST_USE enum status store_enrolment_find_serial(struct store *store, struct span serial, int64_t *id,
                                                  enum enrolment_state *state);
+
+/* The signer refused it: neither store_enrolment_find_repeat() nor store_key_find_owner() sees it any more. */
 MUST_USE enum status store_enrolment_fail(struct store *store, int64_t id);
 
 /* A certificate exists: its row, and its enrolment is issued.  The row has the enrolment's number. */

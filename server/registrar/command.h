@@ -50,16 +50,18 @@ MUST_USE enum status command_run(struct call *call, const json_t *request);
 
 /* --- The commands --------------------------------------------------------------- */
 
-enum status command_device_add(struct call *call);
-enum status command_device_list(struct call *call);
-enum status command_device_show(struct call *call);
-enum status command_device_remove(struct call *call);
-enum status command_password_issue(struct call *call);
-enum status command_certificate_list(struct call *call);
-enum status command_certificate_show(struct call *call);
-enum status command_certificate_revoke(struct call *call);
-enum status command_event_list(struct call *call);
-enum status command_status(struct call *call);
+/* What each takes, gives and refuses stands in doc/ipc.md; statuses as of command_run(). */
+
+MUST_USE enum status command_device_add(struct call *call);
+MUST_USE enum status command_device_list(struct call *call);
+MUST_USE enum status command_device_show(struct call *call);
+MUST_USE enum status command_device_remove(struct call *call);
+MUST_USE enum status command_password_issue(struct call *call);
+MUST_USE enum status command_certificate_list(struct call *call);
+MUST_USE enum status command_certificate_show(struct call *call);
+MUST_USE enum status command_certificate_revoke(struct call *call);
+MUST_USE enum status command_event_list(struct call *call);
+MUST_USE enum status command_status(struct call *call);
 
 /* --- Arguments ------------------------------------------------------------------- */
 
