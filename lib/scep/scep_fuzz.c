@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * libFuzzer entry; not part of the build:
- *     meson setup FUZZ -Db_sanitize=address,undefined -Db_lundef=false   with CC=clang, then
- *     clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. lib/scep/scep_fuzz.c \
- *         FUZZ/lib/{scep/libmuster_scep.a,pki/libmuster_pki.a,base/libmuster_base.a} -lcrypto -o scep_fuzz
- * Seeds: good/, bad/, and any corpus of CMS messages.
+ * libFuzzer entry; how it is built stands in meson.build.  Seeds: good/, bad/, and any corpus of CMS messages.
  */
 #include "lib/scep/scep.h"
 
