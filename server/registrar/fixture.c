@@ -148,7 +148,7 @@ int fixture_tear_down(void **state)
     rmdir(f->directory);
     for (size_t i = 0; i < f->decisions_count; i++)
         buf_clear(&f->decisions[i].certificate);
-    for (size_t i = 0; i < f->journal_count; i++)
+    for (size_t i = 0; i < FIXTURE_JOURNAL_MAX; i++) /* a test may have cut the journal */
         buf_clear(&f->journal[i].certificate);
     buf_clear(&f->to_signer);
     cert_free(f->ca);
