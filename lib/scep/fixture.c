@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/scep/fixture.h"
 
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -331,4 +332,32 @@ void forge_attribute(enum scep_attribute kind, struct span values, struct buf *o
     der_close(&der, attribute);
     must(der_status(&der), "attribute");
     scep_attributes_clear(&attributes);
+}
+
+X509 *party_make_x509(const struct party *party)
+{
+    const unsigned char *at = party->der.ptr;
+    X509 *x509 = d2i_X509(NULL, &at, (long)party->der.len);
+
+    must(x509 ? OK : fail(FAULT, "not a certificate for OpenSSL"), "x509");
+    return x509;
+}
+
+EVP_PKEY *party_make_pkey(const struct party *party)
+{
+    AUTO(buf_clear) struct buf pem = { 0 };
+
+    must(private_key_write_pem(party->key, &pem), "pem");
+    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    must(key ? OK : fail(FAULT, "not a key for OpenSSL"), "pkey");
+    return key;
+}
+
+int fixture_forget(void **state)
+{
+    (void)state;
+    fixture_free();
+    return 0;
 }

@@ -7,6 +7,8 @@
 
 #include "lib/scep/message.h"
 
+#include <openssl/x509.h>
+
 #define FIXTURE_NOW_S INT64_C(1795000000)
 
 struct party {
@@ -66,6 +68,13 @@ void forge_envelope(const struct fixture *f, enum scep_cipher cipher, enum key_p
 
 /* DER of one attribute with the given values (the SET's content). */
 void forge_attribute(enum scep_attribute kind, struct span values, struct buf *out);
+
+/* The party as OpenSSL knows it, for its own CMS; X509_free() and EVP_PKEY_free() it. */
+X509 *party_make_x509(const struct party *party);
+EVP_PKEY *party_make_pkey(const struct party *party);
+
+/* fixture_free() as the teardown of a group of tests. */
+int fixture_forget(void **state);
 
 /* End the program where a step of the fixture fails. */
 void must(enum status status, const char *what);

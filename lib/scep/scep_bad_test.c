@@ -736,13 +736,6 @@ static void every_file_in_bad_ends_as_its_name_says(void **state)
     assert_true(count > 0);
 }
 
-static int forget(void **state)
-{
-    (void)state;
-    fixture_free();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -771,5 +764,5 @@ int main(void)
         cmocka_unit_test(every_file_in_bad_ends_as_its_name_says),
     };
 
-    return cmocka_run_group_tests(tests, NULL, forget);
+    return cmocka_run_group_tests(tests, NULL, fixture_forget);
 }

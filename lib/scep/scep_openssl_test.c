@@ -18,27 +18,6 @@ static const struct scep_policy modern = { 0 };
 
 /* --- OpenSSL as the client ---------------------------------------------------------- */
 
-static X509 *x509_of(const struct party *party)
-{
-    const unsigned char *at = party->der.ptr;
-    X509 *x509 = d2i_X509(NULL, &at, (long)party->der.len);
-
-    assert_non_null(x509);
-    return x509;
-}
-
-static EVP_PKEY *pkey_of(const struct party *party)
-{
-    AUTO(buf_clear) struct buf pem = { 0 };
-
-    must(private_key_write_pem(party->key, &pem), "pem");
-    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    assert_non_null(key);
-    return key;
-}
-
 /* One run of OpenSSL's CMS: flags as for CMS_sign() and CMS_encrypt(). */
 struct openssl_run {
     const char *name;
@@ -53,7 +32,7 @@ static BIO *encrypt(const struct fixture *f, const struct openssl_run *run)
 {
     BIO *in = BIO_new_mem_buf(f->csr.ptr, (int)f->csr.len);
     BIO *out = BIO_new(BIO_s_mem());
-    X509 *ra = x509_of(&f->ra);
+    X509 *ra = party_make_x509(&f->ra);
     CMS_ContentInfo *cms = CMS_encrypt(NULL, NULL, run->cipher(), CMS_BINARY | CMS_PARTIAL | CMS_STREAM);
 
     CMS_RecipientInfo *recipient = CMS_add1_recipient_cert(cms, ra, run->encrypt_flags | CMS_KEY_PARAM);
@@ -88,8 +67,8 @@ static void make_request(const struct fixture *f, const struct openssl_run *run,
 {
     BIO *content = encrypt(f, run);
     BIO *to = BIO_new(BIO_s_mem());
-    X509 *cert = x509_of(by);
-    EVP_PKEY *key = pkey_of(by);
+    X509 *cert = party_make_x509(by);
+    EVP_PKEY *key = party_make_pkey(by);
     char *data = NULL;
     CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, CMS_BINARY | CMS_PARTIAL | CMS_STREAM);
 
@@ -177,13 +156,6 @@ static void every_file_in_good_is_proved(void **state)
     assert_true(count > 0);
 }
 
-static int forget(void **state)
-{
-    (void)state;
-    fixture_free();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,5 +163,5 @@ int main(void)
         cmocka_unit_test(every_file_in_good_is_proved),
     };
 
-    return cmocka_run_group_tests(tests, NULL, forget);
+    return cmocka_run_group_tests(tests, NULL, fixture_forget);
 }

@@ -52,27 +52,6 @@ static void exchange(const struct scep_request *request, enum scep_pki_status st
     build_reply(fixture_get(), message, status, policy, reply);
 }
 
-static X509 *x509_of(const struct party *party)
-{
-    const unsigned char *at = party->der.ptr;
-    X509 *x509 = d2i_X509(NULL, &at, (long)party->der.len);
-
-    assert_non_null(x509);
-    return x509;
-}
-
-static EVP_PKEY *pkey_of(const struct party *party)
-{
-    AUTO(buf_clear) struct buf pem = { 0 };
-
-    must(private_key_write_pem(party->key, &pem), "pem");
-    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    assert_non_null(key);
-    return key;
-}
-
 /* As `openssl cms -verify -noverify | openssl cms -decrypt` would: the plain messageData. */
 static void openssl_open(struct span der, const struct party *recipient, struct buf *plain)
 {
@@ -86,8 +65,8 @@ static void openssl_open(struct span der, const struct party *recipient, struct 
     assert_int_equal(CMS_verify(outer, NULL, NULL, NULL, content, CMS_NO_SIGNER_CERT_VERIFY | CMS_BINARY), 1);
     CMS_ContentInfo *inner = d2i_CMS_bio(content, NULL);
     assert_non_null(inner);
-    X509 *cert = x509_of(recipient);
-    EVP_PKEY *key = pkey_of(recipient);
+    X509 *cert = party_make_x509(recipient);
+    EVP_PKEY *key = party_make_pkey(recipient);
     assert_int_equal(CMS_decrypt(inner, key, cert, NULL, out, CMS_BINARY), 1);
     const long len = BIO_get_mem_data(out, &data);
     assert_int_equal(buf_set(plain, span_of(data, (size_t)len)), OK);
@@ -640,13 +619,6 @@ static void capabilities_are_read_in_any_case_and_line_end(void **state)
     assert_int_equal(scep_capabilities_parse(SPAN_LITERAL("\n\n SHA-512 \n")), SCEP_CAP_SHA512);
 }
 
-static int forget(void **state)
-{
-    (void)state;
-    fixture_free();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -680,5 +652,5 @@ int main(void)
         cmocka_unit_test(capabilities_are_read_in_any_case_and_line_end),
     };
 
-    return cmocka_run_group_tests(tests, NULL, forget);
+    return cmocka_run_group_tests(tests, NULL, fixture_forget);
 }
