@@ -5,6 +5,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/jail/jail.h"
+#include "lib/jail/priority.h"
 #include "server/registrar/loop.h"
 
 #include <errno.h>
@@ -90,6 +91,7 @@ static enum status run(const struct role *role, struct house *house)
     TRY(config_load(role->directory, &house->config));
     TRY(open_ledger(house));
     TRY(open_socket(house));
+    priority_set(PRIORITY_FIRST);
     TRY(enter_jail(house));
     TRY(loop_new(&house->registrar, &house->control, ROLE_SUPERVISOR_FD, &house->loop));
     return loop_run(house->loop);

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/jail/jail.h"
+#include "lib/jail/priority.h"
 #include "server/responder/handle.h"
 
 #include <errno.h>
@@ -215,6 +216,7 @@ static enum status enter_jail(const struct config *config)
         .uid = config->uid_base ? config->uid_base + IPC_RESPONDER : 0,
     };
 
+    priority_set(PRIORITY_BATCH);
     TRY(jail_enter(&jail));
     log_write(LOG_INFO, "jailed: %s", jail_describe());
     return OK;

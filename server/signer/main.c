@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/jail/jail.h"
+#include "lib/jail/priority.h"
 #include "server/signer/serve.h"
 
 #include <dirent.h>
@@ -59,6 +60,7 @@ static enum status run(const struct role *role)
     TRY(find_places(config, home, place));
     TRY(journal_open(place, JOURNAL_SEGMENT_BYTES, &journal));
     issuer_set_journal(issuer, journal);
+    priority_set(PRIORITY_FIRST);
     TRY(enter_jail(home, place, config->uid_base ? config->uid_base + IPC_SIGNER : 0));
     return signer_serve(issuer, journal, ROLE_SUPERVISOR_FD);
 }
