@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * muster password issue
+ * muster password issue|unlock
  */
 #include "cli/print.h"
 #include "cli/profile_file.h"
@@ -74,6 +74,18 @@ static enum status password_issue(struct session *session, const struct argument
     return print_issued(session, issued, file);
 }
 
+static enum status password_unlock(struct session *session, const struct arguments *arguments)
+{
+    AUTO(json_decrefp) json_t *answer = NULL;
+
+    TRY(client_ask(session->client, "password.unlock", request_of("device", arguments->positional), &answer));
+    if (session->json)
+        return table_print_json(answer, stdout);
+    printf("Device %s may try again with the password it has. Who had locked it:\n"
+           "muster event list\n", arguments->positional);
+    return OK;
+}
+
 const struct command password_commands[] = {
     { "password", "issue", "DEVICE", "Issue a new one-time password; any earlier one ends, a locked user is unlocked",
       password_issue,
@@ -81,5 +93,6 @@ const struct command password_commands[] = {
         { "chosen-from", "FILE", "take the password from the file's first line; - for standard input" },
         { "profile-out", "FILE", "write a ready profile there instead of printing the password" },
         { "force", NULL, "replace FILE if it is there already" } } },
+    { "password", "unlock", "DEVICE", "Let a locked user try again with the password it has", password_unlock, { { 0 } } },
     { 0 },
 };

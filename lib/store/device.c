@@ -153,6 +153,14 @@ enum status store_credential_count_wrong(struct store *store, int64_t device)
     return run(&q);
 }
 
+enum status store_credential_unlock(struct store *store, int64_t device)
+{
+    struct query q = ask(store, Q_credential_unlock);
+
+    bind_number(&q, device);
+    return run(&q);
+}
+
 enum status store_credential_reserve(struct store *store, int64_t device, int64_t enrolment)
 {
     struct query q = ask(store, Q_credential_reserve);

@@ -108,6 +108,7 @@ MUST_USE enum status store_device_page(struct store *store, const char *after, c
 MUST_USE enum status store_credential_put(struct store *store, int64_t device,
                                           const struct store_credential *credential);
 MUST_USE enum status store_credential_count_wrong(struct store *store, int64_t device);
+MUST_USE enum status store_credential_unlock(struct store *store, int64_t device); /* no wrong tries any more */
 
 /* The password authenticated this enrolment, and no other from now on. */
 MUST_USE enum status store_credential_reserve(struct store *store, int64_t device, int64_t enrolment);

@@ -9,6 +9,7 @@ static const struct command commands[] = {
     { "device.show", command_device_show, { "name" } },
     { "device.remove", command_device_remove, { "name" } },
     { "password.issue", command_password_issue, { "device", "lifetime_s", "password" } },
+    { "password.unlock", command_password_unlock, { "device" } },
     { "certificate.list", command_certificate_list, { "device", "state", "after", "limit" } },
     { "certificate.show", command_certificate_show, { "serial" } },
     { "certificate.revoke", command_certificate_revoke, { "serial", "reason" } },

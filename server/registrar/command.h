@@ -57,6 +57,7 @@ MUST_USE enum status command_device_list(struct call *call);
 MUST_USE enum status command_device_show(struct call *call);
 MUST_USE enum status command_device_remove(struct call *call);
 MUST_USE enum status command_password_issue(struct call *call);
+MUST_USE enum status command_password_unlock(struct call *call);
 MUST_USE enum status command_certificate_list(struct call *call);
 MUST_USE enum status command_certificate_show(struct call *call);
 MUST_USE enum status command_certificate_revoke(struct call *call);

@@ -62,3 +62,23 @@ enum status command_password_issue(struct call *call)
     explicit_bzero(password, sizeof password);
     return status;
 }
+
+enum status command_password_unlock(struct call *call)
+{
+    const struct rules *rules = &call->registrar->rules;
+    struct store *store = call->registrar->store;
+    struct store_device device;
+
+    TRY(argument_device(call, "device", &device));
+    const struct note note = { .kind = "password-unlocked", .device = device.name };
+    const int64_t tries = device.credential.wrong_tries;
+    if (device.credential.kind == 0 || tries < rules->config->password_tries)
+        return fail(REFUSED, "device \"%s\" is not locked: %lld wrong passwords of %u", device.name, (long long)tries,
+                    rules->config->password_tries);
+    TRY(store_credential_unlock(store, device.id));
+    TRY(note_event(store, call->now_s, &note, "after %lld wrong passwords; the password stays as it was",
+                   (long long)tries));
+    TRY(store_device_find_name(store, span_of_text(device.name), &device));
+    call->answer = json_pack("{s:o}", "device", view_device(rules, &device, call->now_s));
+    return call->answer ? OK : fail(FAULT, "no memory for an answer");
+}

@@ -62,6 +62,15 @@ def test_ten_wrong_passwords_lock_the_user_and_a_new_one_unlocks(server, device)
     assert server.enrol(device).status == 0
 
 
+def test_an_operator_unlocks_a_user_and_the_password_stays(server, device):
+    assert server.muster("password", "unlock", device.name, ok=False).returncode != 0, "not locked yet"
+    for i in range(10):
+        assert refused(try_password(server, device, f"guess-{i}"))
+    assert server.ask("password", "unlock", device.name)[0]["device"]["state"] == "active"
+    assert len(server.events(kind="password-unlocked", device=device.name)) == 1
+    assert server.enrol(device).status == 0
+
+
 def test_nine_wrong_passwords_do_not_lock(server, device):
     for i in range(9):
         assert refused(try_password(server, device, f"guess-{i}"))
