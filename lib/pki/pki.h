@@ -63,11 +63,12 @@ struct key_spec public_key_get_spec(const struct public_key *key);
 struct span public_key_get_spki(const struct public_key *key); /* lent */
 
 /* Check a signature over `message` (hashed here): RSASSA-PKCS1-v1_5, or ECDSA in DER.
- * BAD_PROOF when it does not hold. */
+ * BAD_PROOF when it does not hold; BAD_INPUT when libcrypto cannot make use of an RSA key, which it is
+ * asked for here first. */
 MUST_USE enum status public_key_verify(struct public_key *key, enum digest digest, struct span message,
                                        struct span signature);
 
-/* RSA key transport; appends to `out`.  BAD_INPUT for a key that cannot encrypt. */
+/* RSA key transport; appends to `out`.  BAD_INPUT for a key that cannot encrypt, or as above. */
 MUST_USE enum status public_key_encrypt(struct public_key *key, enum key_padding padding, struct span plain,
                                         struct buf *out);
 
