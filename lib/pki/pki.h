@@ -5,9 +5,10 @@
  * Knows: RFC 5280 certificates, RFC 2986 requests, RFC 4514 names as text, PEM.
  * Does not know: any enrolment protocol, the network, the clock, the database.
  *
- * Certificates and requests are read with ASN.1 modules of our own on OpenSSL's
- * template engine, which leave the SubjectPublicKeyInfo undecoded: decoding one
- * through X509_PUBKEY costs as much as a third of an RSA signature (doc/adr/0002).
+ * Certificates and requests are read by our own strict DER reader, as spans lent from
+ * one copy of what was read (doc/adr/0007); keys are made of their numbers, since
+ * decoding one through X509_PUBKEY costs as much as a third of an RSA signature
+ * (doc/adr/0002).
  * A name is handed about as the DER of its Name, alternative names as the DER of
  * a GeneralNames; both are empty spans where there are none.
  */
