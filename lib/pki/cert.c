@@ -2,10 +2,10 @@
  *
  * Certificates: reading, looking, verifying one level.
  */
-#include "lib/pki/asn1.h"
 #include "lib/pki/der.h"
 #include "lib/pki/extension.h"
 #include "lib/pki/name.h"
+#include "lib/pki/public_key.h"
 #include "lib/pki/signature.h"
 
 #include "lib/base/clock.h"
@@ -14,9 +14,8 @@
 
 #define SERIAL_READ_MAX_BYTES 64 /* sscep signs requests with certificates whose serial is a whole SHA-256 */
 
+/* One allocation: every span is lent from the copy of the DER at the end. */
 struct cert {
-    struct buf der;
-    struct asn1_cert *asn1; /* everything below is lent from it or from `der` */
     struct span tbs;
     struct span serial;
     struct span algorithm;
@@ -28,59 +27,73 @@ struct cert {
     int64_t not_after_s;
     struct extensions extensions;
     struct public_key *key; /* NULL until cert_get_key() */
+    size_t der_len;
+    uint8_t der[];
 };
 
 void cert_free(struct cert *cert)
 {
     if (!cert)
         return;
-    asn1_cert_free(cert->asn1);
     public_key_free(cert->key);
-    buf_clear(&cert->der);
     free(cert);
 }
 
 /* --- Reading ------------------------------------------------------------ */
 
-/* The first element inside the outer SEQUENCE, with its header: what was signed. */
-static enum status signed_part(struct span der, struct span *out)
+/* version [0] EXPLICIT Version DEFAULT v1; some write v1 out. */
+static enum status version_read(struct span *rest, uint8_t *out)
 {
-    struct span inside;
-    struct der tbs;
+    struct span explicit_value, content, version = { 0 };
 
-    TRY(der_only(der, DER_SEQUENCE, &inside));
-    TRY(der_next(&inside, &tbs));
-    *out = tbs.whole;
-    return OK;
-}
-
-static enum status version_check(const struct asn1_tbs *tbs)
-{
-    const long version = tbs->version ? ASN1_INTEGER_get(tbs->version) : 0;
-
-    if (version < 0 || version > 2)
+    *out = 0;
+    if (!der_is_next(*rest, DER_CONTEXT_CONSTRUCTED(0)))
+        return OK;
+    TRY(der_expect(rest, DER_CONTEXT_CONSTRUCTED(0), &explicit_value));
+    TRY(der_only(explicit_value, DER_INTEGER, &content));
+    TRY(der_unsigned(content, &version));
+    if (version.len != 1 || version.ptr[0] > 2)
         return fail(BAD_INPUT, "version is none of v1, v2, v3");
-    if (tbs->extensions && version != 2)
-        return fail(BAD_INPUT, "RFC 5280 s4.1.2.1: extensions in a certificate that is not v3");
+    *out = version.ptr[0];
     return OK;
 }
 
-static enum status serial_read(const ASN1_INTEGER *serial, struct span *out)
+static enum status serial_read(struct span *rest, struct span *out)
 {
-    if (serial->type == V_ASN1_NEG_INTEGER)
-        return fail(BAD_INPUT, "RFC 5280 s4.1.2.2: serialNumber is negative");
-    if (serial->length < 1 || serial->length > SERIAL_READ_MAX_BYTES)
-        return fail(BAD_INPUT, "serialNumber of %d octets, want 1 to %d", serial->length, SERIAL_READ_MAX_BYTES);
-    *out = span_of(serial->data, (size_t)serial->length);
+    struct span content, serial;
+
+    TRY(der_expect(rest, DER_INTEGER, &content));
+    const enum status status = der_unsigned(content, &serial);
+    if (status != OK)
+        return fail_in(status, "serialNumber (RFC 5280 s4.1.2.2)");
+    if (serial.len > SERIAL_READ_MAX_BYTES)
+        return fail(BAD_INPUT, "serialNumber of %zu octets, want 1 to %d", serial.len, SERIAL_READ_MAX_BYTES);
+    *out = serial;
     return OK;
 }
 
-static enum status validity_read(struct span der, struct cert *cert)
+static enum status inner_algorithm_check(struct span *rest, struct span outer)
+{
+    struct span inner;
+
+    TRY(der_expect_whole(rest, DER_SEQUENCE, "signature", &inner));
+    if (!span_equal(inner, outer))
+        return fail(BAD_INPUT, "RFC 5280 s4.1.1.2: inner and outer signature algorithm differ");
+    return OK;
+}
+
+static enum status name_next(struct span *rest, const char *what, struct span *out)
+{
+    TRY(der_expect_whole(rest, DER_SEQUENCE, what, out));
+    return name_check(*out);
+}
+
+static enum status validity_read(struct span *rest, struct cert *cert)
 {
     struct span inside;
     struct der not_before, not_after;
 
-    TRY(der_only(der, DER_SEQUENCE, &inside));
+    TRY(der_expect(rest, DER_SEQUENCE, &inside));
     TRY(der_next(&inside, &not_before));
     TRY(der_next(&inside, &not_after));
     if (inside.len)
@@ -89,50 +102,74 @@ static enum status validity_read(struct span der, struct cert *cert)
     return der_time(&not_after, &cert->not_after_s);
 }
 
-static enum status algorithms_read(const struct asn1_cert *asn1, struct cert *cert)
+/* issuerUniqueID [1], subjectUniqueID [2] IMPLICIT BIT STRING: nobody's business, but they must be some. */
+static enum status unique_ids_skip(struct span *rest)
 {
-    struct span inner;
-
-    TRY(asn1_sequence(asn1->algorithm, "signatureAlgorithm", &cert->algorithm));
-    TRY(asn1_sequence(asn1->tbs->algorithm, "signature", &inner));
-    if (!span_equal(inner, cert->algorithm))
-        return fail(BAD_INPUT, "RFC 5280 s4.1.1.2: inner and outer signature algorithm differ");
-    return asn1_octets(asn1->signature, &cert->signature);
+    for (uint8_t n = 1; n <= 2; n++) {
+        struct der element;
+        if (!der_is_next(*rest, DER_CONTEXT(n)))
+            continue;
+        TRY(der_next(rest, &element));
+        element.tag = DER_BIT_STRING;
+        TRY(der_check_value(&element));
+    }
+    return OK;
 }
 
-static enum status names_read(const struct asn1_tbs *tbs, struct cert *cert)
+static enum status extensions_next(struct span *rest, uint8_t version, struct extensions *out)
 {
-    TRY(asn1_sequence(tbs->issuer, "issuer", &cert->issuer));
-    TRY(asn1_sequence(tbs->subject, "subject", &cert->subject));
-    TRY(name_check(cert->issuer));
-    return name_check(cert->subject);
+    struct span explicit_value, list = { 0 };
+
+    if (der_is_next(*rest, DER_CONTEXT_CONSTRUCTED(3))) {
+        TRY(der_expect(rest, DER_CONTEXT_CONSTRUCTED(3), &explicit_value));
+        TRY(der_only(explicit_value, DER_SEQUENCE, &list));
+        if (version != 2)
+            return fail(BAD_INPUT, "RFC 5280 s4.1.2.1: extensions in a certificate that is not v3");
+    }
+    if (rest->len)
+        return fail(BAD_INPUT, "TBSCertificate: %zu bytes behind its fields, or one out of order", rest->len);
+    return extensions_read(list, out);
+}
+
+static enum status tbs_read(struct cert *cert)
+{
+    struct span rest;
+    uint8_t version = 0;
+
+    TRY(der_only(cert->tbs, DER_SEQUENCE, &rest));
+    TRY(version_read(&rest, &version));
+    TRY(serial_read(&rest, &cert->serial));
+    TRY(inner_algorithm_check(&rest, cert->algorithm));
+    TRY(name_next(&rest, "issuer", &cert->issuer));
+    TRY(validity_read(&rest, cert));
+    TRY(name_next(&rest, "subject", &cert->subject));
+    TRY(der_expect_whole(&rest, DER_SEQUENCE, "subjectPublicKeyInfo", &cert->spki));
+    TRY(unique_ids_skip(&rest));
+    return extensions_next(&rest, version, &cert->extensions);
 }
 
 static enum status cert_read(struct cert *cert)
 {
-    struct span validity;
+    struct signed_parts parts;
 
-    TRY(asn1_cert_decode(buf_span(&cert->der), &cert->asn1));
-    const struct asn1_tbs *tbs = cert->asn1->tbs;
-    TRY(signed_part(buf_span(&cert->der), &cert->tbs));
-    TRY(version_check(tbs));
-    TRY(serial_read(tbs->serial, &cert->serial));
-    TRY(algorithms_read(cert->asn1, cert));
-    TRY(names_read(tbs, cert));
-    TRY(asn1_sequence(tbs->validity, "validity", &validity));
-    TRY(validity_read(validity, cert));
-    TRY(asn1_sequence(tbs->spki, "subjectPublicKeyInfo", &cert->spki));
-    return extensions_read(tbs->extensions, &cert->extensions);
+    const enum status status = signed_parts_read(cert_get_der(cert), &parts);
+    if (status != OK)
+        return fail_in(status, "Certificate (RFC 5280 s4.1)");
+    cert->tbs = parts.content;
+    cert->algorithm = parts.algorithm;
+    cert->signature = parts.signature;
+    return tbs_read(cert);
 }
 
 enum status cert_parse(struct span der, struct cert **out)
 {
     if (der.len == 0 || der.len > CERT_MAX_BYTES)
         return fail(BAD_INPUT, "a certificate of %zu bytes, want 1 to %zu", der.len, CERT_MAX_BYTES);
-    AUTO(cert_freep) struct cert *cert = calloc(1, sizeof *cert);
+    AUTO(cert_freep) struct cert *cert = malloc(sizeof *cert + der.len);
     if (!cert)
         return fail(FAULT, "no memory for a certificate");
-    TRY(buf_append(&cert->der, der));
+    *cert = (struct cert){ .der_len = der.len };
+    memcpy(cert->der, der.ptr, der.len);
     const enum status status = cert_read(cert);
     if (status != OK)
         return fail_in(status, "certificate");
@@ -144,7 +181,7 @@ enum status cert_parse(struct span der, struct cert **out)
 
 struct span cert_get_der(const struct cert *cert)
 {
-    return buf_span(&cert->der);
+    return span_of(cert->der, cert->der_len);
 }
 
 struct span cert_get_serial(const struct cert *cert)
@@ -219,7 +256,7 @@ bool cert_is_self_issued(const struct cert *cert)
 
 void cert_fingerprint(const struct cert *cert, uint8_t out[SHA256_BYTES])
 {
-    sha256(buf_span(&cert->der), out);
+    sha256(cert_get_der(cert), out);
 }
 
 /* --- Verifying ---------------------------------------------------------- */
@@ -227,7 +264,7 @@ void cert_fingerprint(const struct cert *cert, uint8_t out[SHA256_BYTES])
 enum status cert_get_key(struct cert *cert, struct public_key **out)
 {
     if (!cert->key)
-        TRY(public_key_parse(cert->spki, &cert->key));
+        TRY(public_key_parse_lent(cert->spki, &cert->key));
     *out = cert->key;
     return OK;
 }

@@ -289,6 +289,24 @@ static void a_changed_certificate_is_never_taken_for_the_true_one(void **state)
     }
 }
 
+static void a_certificate_outlives_the_bytes_it_was_read_from(void **state)
+{
+    const struct chain *c = *state;
+    AUTO(buf_clear) struct buf der = { 0 };
+    AUTO(cert_freep) struct cert *cert = NULL;
+    struct public_key *key = NULL;
+
+    assert_int_equal(buf_set(&der, cert_get_der(c->leaf)), OK);
+    assert_int_equal(cert_parse(buf_span(&der), &cert), OK);
+    memset(der.ptr, 0, der.len);
+    assert_true(span_equal(cert_get_der(cert), cert_get_der(c->leaf)));
+    assert_true(span_equal(cert_get_subject(cert), buf_span(&c->subject)));
+    assert_true(span_equal(cert_get_subject_alt_name(cert), buf_span(&c->san)));
+    assert_int_equal(cert_get_key(cert, &key), OK);
+    assert_true(span_equal(public_key_get_spki(key), test_spki(test_key(KEY_RSA))));
+    assert_int_equal(cert_verify_issued_by(cert, c->intermediate, NOW_S), OK);
+}
+
 static void certificates_survive_pem(void **state)
 {
     const struct chain *c = *state;
@@ -370,6 +388,7 @@ int main(void)
         cmocka_unit_test(an_ec_key_is_not_certified_to_encipher),
         cmocka_unit_test(a_clients_own_signer_has_no_extensions),
         cmocka_unit_test(a_changed_certificate_is_never_taken_for_the_true_one),
+        cmocka_unit_test(a_certificate_outlives_the_bytes_it_was_read_from),
         cmocka_unit_test(certificates_survive_pem),
         cmocka_unit_test(pem_without_a_certificate_is_refused_with_its_source),
         cmocka_unit_test(a_fresh_serial_is_positive_and_another_one),

@@ -94,6 +94,55 @@ static void no_single_bit_can_be_changed(void **state)
     }
 }
 
+/* Without the signature nothing stands before the readers; what they take, its owner may ask of everything. */
+static void a_damaged_request_is_refused_or_whole(void **state)
+{
+    static const enum key_kind kinds[] = { KEY_RSA, KEY_EC_P384 };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        AUTO(buf_clear) struct buf der = { 0 };
+        build(kinds[i], "a password in UTF-8: \xc3\xa4", &der);
+        for (size_t bit = 0; bit < 8 * der.len; bit++) {
+            AUTO(csr_freep) struct csr *csr = NULL;
+            AUTO(buf_clear) struct buf text = { 0 };
+            der.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            const enum status status = csr_parse_proved(buf_span(&der), &csr);
+            der.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            assert_true(status == OK || status == BAD_INPUT || status == REFUSED);
+            if (status != OK)
+                continue;
+            assert_int_equal(name_format(csr_get_subject(csr), &text), OK);
+            assert_int_equal(general_names_format(csr_get_subject_alt_name(csr), &text), OK);
+            assert_int_equal(buf_append(&text, csr_get_challenge(csr)), OK);
+            assert_true(span_equal(public_key_get_spki(csr_get_key(csr)), csr_get_spki(csr)));
+        }
+        for (size_t length = 0; length < der.len; length++) {
+            struct csr *none = NULL;
+            assert_int_equal(csr_parse_proved(span_of(der.ptr, length), &none), BAD_INPUT);
+        }
+    }
+}
+
+static void a_request_outlives_the_bytes_it_was_read_from(void **state)
+{
+    static const char *const passwords[] = { "one-time", "in UTF-8: \xc3\xa4" };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(passwords); i++) {
+        AUTO(buf_clear) struct buf der = { 0 };
+        AUTO(csr_freep) struct csr *csr = NULL;
+        AUTO(buf_clear) struct buf text = { 0 };
+        build(KEY_RSA, passwords[i], &der);
+        assert_int_equal(csr_parse(buf_span(&der), &csr), OK);
+        memset(der.ptr, 0, der.len);
+        assert_true(span_equal(csr_get_challenge(csr), span_of_text(passwords[i])));
+        assert_true(span_equal(csr_get_spki(csr), test_spki(test_key(KEY_RSA))));
+        assert_int_equal(name_format(csr_get_subject(csr), &text), OK);
+        assert_string_equal(buf_text(&text), "CN=gw-17,O=Example");
+    }
+}
+
 static void a_request_over_the_limit_is_not_looked_at(void **state)
 {
     static uint8_t bytes[CSR_MAX_BYTES + 1];
@@ -111,6 +160,8 @@ int main(void)
         cmocka_unit_test(openssl_accepts_what_was_built),
         cmocka_unit_test(a_bare_request_is_a_request),
         cmocka_unit_test(no_single_bit_can_be_changed),
+        cmocka_unit_test(a_damaged_request_is_refused_or_whole),
+        cmocka_unit_test(a_request_outlives_the_bytes_it_was_read_from),
         cmocka_unit_test(a_request_over_the_limit_is_not_looked_at),
     };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * DER, one element at a time: reading without copying, writing without counting lengths first.
- * For lib/pki and the libraries that write formats of their own upon it.  Whole certificates and
- * requests are read by the modules in lib/pki/asn1.h; this is for what is written, and for the
- * small things that are handed about as spans.  Source: X.690 s8, s10.
+ * For lib/pki and the libraries that read and write formats of their own upon it.  What is read
+ * is lent from what it was read from, and nothing is allocated (doc/adr/0007).
+ * Source: X.690 s8, s10.
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 #define DER_OCTET_STRING 0x04
 #define DER_NULL 0x05
 #define DER_OID 0x06
+#define DER_ENUMERATED 0x0a
 #define DER_UTF8_STRING 0x0c
 #define DER_NUMERIC_STRING 0x12
 #define DER_PRINTABLE_STRING 0x13
@@ -49,6 +50,9 @@ MUST_USE enum status der_next(struct span *rest, struct der *out);
 /* The same, and it must have this tag. */
 MUST_USE enum status der_expect(struct span *rest, uint8_t tag, struct span *content);
 
+/* The same, header and all; `what` names it in the error text. */
+MUST_USE enum status der_expect_whole(struct span *rest, uint8_t tag, const char *what, struct span *whole);
+
 /* `whole` must be one element with this tag and nothing else. */
 MUST_USE enum status der_only(struct span whole, uint8_t tag, struct span *content);
 
@@ -61,6 +65,10 @@ static inline bool der_is_next(struct span rest, uint8_t tag)
 /* One element and nothing behind it, and every length in it, at every depth, as DER wants it. */
 MUST_USE enum status der_check(struct span whole);
 
+/* What X.690 s8 wants of the content of a primitive universal type; anything else passes, but for tag 0.
+ * It is for values that nobody reads any closer: a request's attributes. */
+MUST_USE enum status der_check_value(const struct der *element);
+
 /* INTEGER's content that is not negative and has no superfluous octet; the leading zero octet is dropped. */
 MUST_USE enum status der_unsigned(struct span content, struct span *out);
 
@@ -70,11 +78,17 @@ MUST_USE enum status der_octets_of_bits(struct span content, struct span *out);
 /* UTCTime or GeneralizedTime as RFC 5280 s4.1.2.5 wants them: seconds given, "Z" at the end. */
 MUST_USE enum status der_time(const struct der *element, int64_t *out_s);
 
+/* OBJECT IDENTIFIER's content is one, of whatever length (X.690 s8.19.2). */
+MUST_USE enum status der_oid_check(struct span content);
+
 /* OBJECT IDENTIFIER's content as dotted numbers.  BAD_INPUT: over DER_OID_MAX_BYTES, or no OID. */
 MUST_USE enum status der_oid_text(struct span content, char text[DER_OID_TEXT_BYTES]);
 
 /* Is this one of the string types that hold text? */
 bool der_is_string(uint8_t tag);
+
+/* True when a string's content is its text in UTF-8 as it stands: nothing but ASCII, or nothing at all. */
+bool der_string_is_ascii(uint8_t tag, struct span content);
 
 /* The text in a string of any type as UTF-8, appended (T61String counts as Latin-1).
  * BAD_INPUT  not a string type, or not properly encoded */

@@ -60,6 +60,18 @@ enum status der_expect(struct span *rest, uint8_t tag, struct span *content)
     return OK;
 }
 
+enum status der_expect_whole(struct span *rest, uint8_t tag, const char *what, struct span *whole)
+{
+    struct span content;
+    const uint8_t *start = rest->ptr;
+
+    const enum status status = der_expect(rest, tag, &content);
+    if (status != OK)
+        return fail_in(status, "%s", what);
+    *whole = span_of(start, (size_t)(rest->ptr - start));
+    return OK;
+}
+
 enum status der_only(struct span whole, uint8_t tag, struct span *content)
 {
     struct span inside;
@@ -105,6 +117,49 @@ enum status der_check(struct span whole)
     if (rest.len)
         return fail(BAD_INPUT, "DER: %zu bytes behind the end", rest.len);
     return check_level(whole, 0);
+}
+
+/* INTEGER and ENUMERATED, of either sign (X.690 s8.3.2). */
+static enum status check_integer(struct span content)
+{
+    if (content.len == 0)
+        return fail(BAD_INPUT, "DER: an INTEGER without octets");
+    if (content.len > 1 && (content.ptr[0] == 0 || content.ptr[0] == 0xff) &&
+        (content.ptr[0] & 0x80) == (content.ptr[1] & 0x80))
+        return fail(BAD_INPUT, "DER: an INTEGER with a superfluous octet (X.690 s8.3.2)");
+    return OK;
+}
+
+static enum status check_length(struct span content, const char *what, bool right)
+{
+    return right ? OK : fail(BAD_INPUT, "DER: %s of %zu octets is of wrong length", what, content.len);
+}
+
+enum status der_check_value(const struct der *element)
+{
+    const struct span content = element->content;
+
+    switch (element->tag) {
+    case 0:
+        return fail(BAD_INPUT, "DER: tag 0x00, which is no type's (X.690 s8.1.5)");
+    case DER_BOOLEAN:
+        return check_length(content, "a BOOLEAN", content.len == 1);
+    case DER_INTEGER:
+    case DER_ENUMERATED:
+        return check_integer(content);
+    case DER_BIT_STRING:
+        return check_length(content, "a BIT STRING or its unused bits", content.len && content.ptr[0] < 8);
+    case DER_NULL:
+        return check_length(content, "a NULL", content.len == 0);
+    case DER_OID:
+        return der_oid_check(content);
+    case DER_BMP_STRING:
+        return check_length(content, "a BMPString", content.len % 2 == 0);
+    case DER_UNIVERSAL_STRING:
+        return check_length(content, "a UniversalString", content.len % 4 == 0);
+    default:
+        return OK;
+    }
 }
 
 enum status der_unsigned(struct span content, struct span *out)
@@ -185,6 +240,18 @@ enum status der_time(const struct der *element, int64_t *out_s)
     return OK;
 }
 
+enum status der_oid_check(struct span content)
+{
+    bool at_start = true; /* of an arc */
+
+    for (size_t i = 0; i < content.len; i++) {
+        if (at_start && content.ptr[i] == 0x80)
+            return fail(BAD_INPUT, "DER: an object identifier with a superfluous octet (X.690 s8.19.2)");
+        at_start = !(content.ptr[i] & 0x80);
+    }
+    return content.len && at_start ? OK : fail(BAD_INPUT, "DER: an object identifier that is empty or cut");
+}
+
 enum status der_oid_text(struct span content, char text[DER_OID_TEXT_BYTES])
 {
     if (content.len == 0 || content.len > DER_OID_MAX_BYTES)
@@ -219,14 +286,23 @@ static bool is_ascii(struct span text)
     return !(all & 0x80);
 }
 
+static bool is_of_octets(uint8_t tag)
+{
+    return tag != DER_BMP_STRING && tag != DER_UNIVERSAL_STRING;
+}
+
+bool der_string_is_ascii(uint8_t tag, struct span content)
+{
+    return der_is_string(tag) && (content.len == 0 || (is_of_octets(tag) && is_ascii(content)));
+}
+
 enum status der_string_utf8(uint8_t tag, struct span content, struct buf *out)
 {
     if (!der_is_string(tag))
         return fail(BAD_INPUT, "a value with tag 0x%02x, want a string", tag);
-    const bool octets = tag != DER_BMP_STRING && tag != DER_UNIVERSAL_STRING;
-    if (content.len == 0 || (octets && is_ascii(content)))
+    if (der_string_is_ascii(tag, content))
         return buf_append(out, content);
-    if (octets && tag != DER_T61_STRING && tag != DER_UTF8_STRING)
+    if (is_of_octets(tag) && tag != DER_T61_STRING && tag != DER_UTF8_STRING)
         return fail(BAD_INPUT, "an ASCII string with a byte over 0x7f in it");
     AUTO(ASN1_STRING_freep) ASN1_STRING *string = ASN1_STRING_type_new(tag);
     if (!string || !ASN1_STRING_set(string, content.ptr, (int)content.len))

@@ -158,6 +158,75 @@ static void object_identifiers_become_text_and_back(void **state)
     assert_int_equal(der_status(&w), BAD_INPUT);
 }
 
+static void an_object_identifier_is_whole_and_minimal(void **state)
+{
+    (void)state;
+    assert_int_equal(der_oid_check(SPAN_LITERAL("\x2a")), OK);
+    assert_int_equal(der_oid_check(SPAN_LITERAL("\x2a\x83\x80\x01")), OK); /* 0x80 within an arc */
+    assert_int_equal(der_oid_check((struct span){ 0 }), BAD_INPUT);
+    assert_int_equal(der_oid_check(SPAN_LITERAL("\x2a\x83")), BAD_INPUT);
+    assert_int_equal(der_oid_check(SPAN_LITERAL("\x2a\x80\x01")), BAD_INPUT);
+    assert_int_equal(der_oid_check(SPAN_LITERAL("\x80\x01")), BAD_INPUT);
+}
+
+static enum status check_value(struct span der)
+{
+    struct der element;
+
+    assert_int_equal(der_next(&der, &element), OK);
+    assert_int_equal(der.len, 0);
+    return der_check_value(&element);
+}
+
+static void a_value_is_held_to_the_rules_of_its_type(void **state)
+{
+    static const struct span good[] = {
+        SPAN_LITERAL("\x01\x01\x01"),         SPAN_LITERAL("\x02\x01\x00"), SPAN_LITERAL("\x02\x02\xff\x7f"),
+        SPAN_LITERAL("\x0a\x02\x00\x80"),     SPAN_LITERAL("\x03\x01\x00"), SPAN_LITERAL("\x03\x02\x07\x80"),
+        SPAN_LITERAL("\x05\x00"),             SPAN_LITERAL("\x06\x01\x2a"), SPAN_LITERAL("\x1e\x02\x00\x61"),
+        SPAN_LITERAL("\x1c\x04\x00\x00\x00\x61"), SPAN_LITERAL("\x0c\x01\xff"), SPAN_LITERAL("\x80\x00"),
+        SPAN_LITERAL("\x30\x00"),
+    };
+    static const struct span bad[] = {
+        SPAN_LITERAL("\x00\x00"),             SPAN_LITERAL("\x01\x00"),     SPAN_LITERAL("\x01\x02\xff\xff"),
+        SPAN_LITERAL("\x02\x00"),             SPAN_LITERAL("\x02\x02\x00\x7f"), SPAN_LITERAL("\x02\x02\xff\x80"),
+        SPAN_LITERAL("\x0a\x02\x00\x00"),     SPAN_LITERAL("\x03\x00"),     SPAN_LITERAL("\x03\x01\x08"),
+        SPAN_LITERAL("\x05\x01\x00"),         SPAN_LITERAL("\x06\x00"),     SPAN_LITERAL("\x1e\x01\x61"),
+        SPAN_LITERAL("\x1c\x02\x00\x61"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        assert_int_equal(check_value(good[i]), OK);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(check_value(bad[i]), BAD_INPUT);
+}
+
+static void an_element_is_lent_with_its_header_and_named_where_it_is_wrong(void **state)
+{
+    struct span rest = SPAN_LITERAL("\x04\x01\x07\x05\x00"), whole;
+
+    (void)state;
+    assert_int_equal(der_expect_whole(&rest, DER_OCTET_STRING, "first", &whole), OK);
+    assert_true(span_equal(whole, SPAN_LITERAL("\x04\x01\x07")));
+    assert_int_equal(der_expect_whole(&rest, DER_OCTET_STRING, "second", &whole), BAD_INPUT);
+    assert_string_equal(fail_text(), "second: DER: tag 0x05, want 0x04");
+    assert_int_equal(der_expect_whole(&rest, DER_OCTET_STRING, "third", &whole), BAD_INPUT);
+    assert_true(span_equal(whole, SPAN_LITERAL("\x04\x01\x07"))); /* untouched unless OK */
+}
+
+static void only_ascii_is_utf8_as_it_stands(void **state)
+{
+    (void)state;
+    assert_true(der_string_is_ascii(DER_PRINTABLE_STRING, SPAN_LITERAL("gw")));
+    assert_true(der_string_is_ascii(DER_T61_STRING, SPAN_LITERAL("gw")));
+    assert_true(der_string_is_ascii(DER_BMP_STRING, (struct span){ 0 }));
+    assert_false(der_string_is_ascii(DER_BMP_STRING, SPAN_LITERAL("\x00g")));
+    assert_false(der_string_is_ascii(DER_UNIVERSAL_STRING, SPAN_LITERAL("\x00\x00\x00g")));
+    assert_false(der_string_is_ascii(DER_UTF8_STRING, SPAN_LITERAL("\xc3\xa4")));
+    assert_false(der_string_is_ascii(DER_OCTET_STRING, SPAN_LITERAL("gw")));
+}
+
 static void a_writer_remembers_its_first_failure(void **state)
 {
     AUTO(buf_clear) struct buf out = { .limit = 4 };
@@ -182,6 +251,10 @@ int main(void)
         cmocka_unit_test(a_year_beyond_9999_is_not_written),
         cmocka_unit_test(numbers_are_positive_and_minimal),
         cmocka_unit_test(object_identifiers_become_text_and_back),
+        cmocka_unit_test(an_object_identifier_is_whole_and_minimal),
+        cmocka_unit_test(a_value_is_held_to_the_rules_of_its_type),
+        cmocka_unit_test(an_element_is_lent_with_its_header_and_named_where_it_is_wrong),
+        cmocka_unit_test(only_ascii_is_utf8_as_it_stands),
         cmocka_unit_test(a_writer_remembers_its_first_failure),
     };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/pki/extension.h"
 
-#include "lib/pki/asn1.h"
 #include "lib/pki/der.h"
 
 #define PATH_LENGTH_MAX 255
@@ -42,18 +41,18 @@ static enum status key_usage_read(struct span value, struct extensions *out)
 
 static enum status extended_key_usage_read(struct span value, struct extensions *out)
 {
-    struct span rest;
+    struct span rest, oid;
 
     TRY(der_only(value, DER_SEQUENCE, &rest));
     if (rest.len == 0)
         return fail(BAD_INPUT, "no purpose in it (s4.2.1.12: SIZE 1..MAX)");
-    while (rest.len) {
+    out->extended_key_usages = rest;
+    for (; rest.len; out->extended_key_usage_count++) {
         if (out->extended_key_usage_count == EXTENDED_KEY_USAGE_MAX)
             return fail(BAD_INPUT, "more than %d purposes", EXTENDED_KEY_USAGE_MAX);
-        struct span *oid = &out->extended_key_usage[out->extended_key_usage_count++];
-        TRY(der_expect(&rest, DER_OID, oid));
-        if (oid->len == 0 || oid->len > DER_OID_MAX_BYTES)
-            return fail(BAD_INPUT, "an object identifier of %zu bytes, want 1 to %d", oid->len, DER_OID_MAX_BYTES);
+        TRY(der_expect(&rest, DER_OID, &oid));
+        if (oid.len == 0 || oid.len > DER_OID_MAX_BYTES)
+            return fail(BAD_INPUT, "an object identifier of %zu bytes, want 1 to %d", oid.len, DER_OID_MAX_BYTES);
     }
     return OK;
 }
@@ -119,48 +118,77 @@ static const struct reader {
 
 static const struct reader *reader_find(struct span oid)
 {
+    if (oid.len != 3 || oid.ptr[0] != 0x55 || oid.ptr[1] != 0x1d)
+        return NULL;
     for (size_t i = 0; i < COUNT_OF(readers); i++)
-        if (oid.len == 3 && oid.ptr[0] == 0x55 && oid.ptr[1] == 0x1d && oid.ptr[2] == readers[i].id_ce)
+        if (oid.ptr[2] == readers[i].id_ce)
             return &readers[i];
     return NULL;
 }
 
-static struct span extension_oid(const STACK_OF(X509_EXTENSION) *list, int i)
+struct extension {
+    struct span oid;
+    struct span value;
+    bool is_critical;
+};
+
+/* Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }.
+ * A FALSE that is written out and a TRUE that is not 0xff are seen in the field, and taken. */
+static enum status extension_next(struct span *list, struct extension *out)
 {
-    return asn1_oid(X509_EXTENSION_get_object(sk_X509_EXTENSION_value(list, i)));
+    struct span fields, critical = { 0 };
+
+    TRY(der_expect(list, DER_SEQUENCE, &fields));
+    TRY(der_expect(&fields, DER_OID, &out->oid));
+    TRY(der_oid_check(out->oid));
+    if (der_is_next(fields, DER_BOOLEAN)) {
+        TRY(der_expect(&fields, DER_BOOLEAN, &critical));
+        if (critical.len != 1)
+            return fail(BAD_INPUT, "critical is no BOOLEAN");
+    }
+    TRY(der_expect(&fields, DER_OCTET_STRING, &out->value));
+    if (fields.len)
+        return fail(BAD_INPUT, "%zu bytes behind extnValue", fields.len);
+    out->is_critical = critical.len && critical.ptr[0];
+    return OK;
 }
 
-/* RFC 5280 s4.2: "must not include more than one instance" of an extension. */
-static bool is_doubled(const STACK_OF(X509_EXTENSION) *list, int at)
+static enum status extension_read(const struct extension *extension, struct extensions *out)
 {
-    const struct span oid = extension_oid(list, at);
+    const struct reader *reader = reader_find(extension->oid);
 
-    for (int i = 0; i < at; i++)
-        if (span_equal(oid, extension_oid(list, i)))
+    if (!reader) {
+        out->has_unknown_critical |= extension->is_critical;
+        return OK;
+    }
+    const enum status status = reader->read(extension->value, out);
+    return status == OK ? OK : fail_in(status, "%s (RFC 5280 s4.2.1)", reader->name);
+}
+
+static bool is_among(struct span oid, const struct span *oids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (span_equal(oid, oids[i]))
             return true;
     return false;
 }
 
-enum status extensions_read(const STACK_OF(X509_EXTENSION) *list, struct extensions *out)
+enum status extensions_read(struct span list, struct extensions *out)
 {
-    const int count = list ? sk_X509_EXTENSION_num(list) : 0;
+    struct span seen[EXTENSIONS_MAX];
+    struct extension extension;
 
     out->path_length = PATH_LENGTH_NONE;
-    if (count > EXTENSIONS_MAX)
-        return fail(BAD_INPUT, "%d extensions, want at most %d", count, EXTENSIONS_MAX);
-    for (int i = 0; i < count; i++) {
-        X509_EXTENSION *extension = sk_X509_EXTENSION_value(list, i);
-        const struct reader *reader = reader_find(extension_oid(list, i));
-        if (is_doubled(list, i))
-            return fail(BAD_INPUT, "RFC 5280 s4.2: extension %d repeats an earlier one", i + 1);
-        if (!reader) {
-            out->has_unknown_critical |= X509_EXTENSION_get_critical(extension) > 0;
-            continue;
-        }
-        const ASN1_OCTET_STRING *data = X509_EXTENSION_get_data(extension);
-        const enum status status = reader->read(span_of(data->data, (size_t)data->length), out);
+    for (size_t i = 0; list.len; i++) {
+        if (i == EXTENSIONS_MAX)
+            return fail(BAD_INPUT, "more than %d extensions", EXTENSIONS_MAX);
+        const enum status status = extension_next(&list, &extension);
         if (status != OK)
-            return fail_in(status, "%s (RFC 5280 s4.2.1)", reader->name);
+            return fail_in(status, "extension %zu (RFC 5280 s4.2)", i + 1);
+        if (is_among(extension.oid, seen, i)) /* "must not include more than one instance" */
+            return fail(BAD_INPUT, "RFC 5280 s4.2: extension %zu repeats an earlier one", i + 1);
+        seen[i] = extension.oid;
+        TRY(extension_read(&extension, out));
     }
     return OK;
 }

@@ -7,8 +7,6 @@
 
 #include "lib/pki/pki.h"
 
-#include <openssl/x509.h>
-
 #define EXTENSIONS_MAX 64
 #define EXTENDED_KEY_USAGE_MAX 32
 
@@ -18,7 +16,7 @@ struct extensions {
     int path_length;
     bool has_key_usage;
     unsigned key_usage; /* KEY_USAGE_*; decipherOnly is 0x8000 */
-    struct span extended_key_usage[EXTENDED_KEY_USAGE_MAX]; /* OIDs' content */
+    struct span extended_key_usages; /* OBJECT IDENTIFIERs in a row, looked through */
     size_t extended_key_usage_count;
     struct span subject_alt_name; /* GeneralNames */
     struct span subject_key_id;
@@ -26,5 +24,9 @@ struct extensions {
     bool has_unknown_critical;
 };
 
-/* BAD_INPUT  a doubled extension, over EXTENSIONS_MAX, a malformed one of those above */
-MUST_USE enum status extensions_read(const STACK_OF(X509_EXTENSION) *list, struct extensions *out);
+/* Read Extensions.
+ *
+ *   list   lent   the SEQUENCE's content: Extension after Extension; an empty span where there are none
+ *
+ * BAD_INPUT  not Extensions, a doubled extension, over EXTENSIONS_MAX, a malformed one of those above */
+MUST_USE enum status extensions_read(struct span list, struct extensions *out);

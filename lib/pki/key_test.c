@@ -77,6 +77,29 @@ static void a_signature_holds_for_its_message_alone(void **state)
     }
 }
 
+/* An RSA key is made into libcrypto's at its first use, long after it was read. */
+static void a_key_outlives_the_bytes_it_was_read_from(void **state)
+{
+    const struct span message = SPAN_LITERAL("message");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        AUTO(buf_clear) struct buf spki = { 0 };
+        AUTO(buf_clear) struct buf signature = { 0 };
+        AUTO(buf_clear) struct buf cipher = { 0 };
+        AUTO(public_key_freep) struct public_key *key = NULL;
+        assert_int_equal(buf_set(&spki, test_spki(test_key(kinds[i]))), OK);
+        assert_int_equal(public_key_parse(buf_span(&spki), &key), OK);
+        memset(spki.ptr, 0, spki.len);
+        assert_int_equal(public_key_get_spec(key).kind, kinds[i]);
+        assert_true(span_equal(public_key_get_spki(key), test_spki(test_key(kinds[i]))));
+        if (kinds[i] == KEY_RSA)
+            assert_int_equal(public_key_encrypt(key, KEY_PADDING_PKCS1, message, &cipher), OK);
+        assert_int_equal(private_key_sign(test_key(kinds[i]), DIGEST_SHA256, message, &signature), OK);
+        assert_int_equal(public_key_verify(key, DIGEST_SHA256, message, buf_span(&signature)), OK);
+    }
+}
+
 static void a_private_key_survives_pem(void **state)
 {
     (void)state;
@@ -268,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_specification_of_a_weak_or_unknown_key_is_refused),
         cmocka_unit_test(digests_are_the_known_ones),
         cmocka_unit_test(a_signature_holds_for_its_message_alone),
+        cmocka_unit_test(a_key_outlives_the_bytes_it_was_read_from),
         cmocka_unit_test(a_private_key_survives_pem),
         cmocka_unit_test(what_is_no_key_is_refused_with_its_source),
         cmocka_unit_test(an_encrypted_key_is_refused_without_asking_for_a_password),

@@ -116,12 +116,16 @@ enum status name_check(struct span name)
 
 static enum status value_check_text(const struct name_value *value)
 {
-    AUTO(buf_clear) struct buf text = { 0 };
+    AUTO(buf_clear) struct buf converted = { 0 };
+    struct span text = value->value.content;
 
-    TRY(der_string_utf8(value->value.tag, value->value.content, &text));
+    if (!der_string_is_ascii(value->value.tag, text)) {
+        TRY(der_string_utf8(value->value.tag, text, &converted));
+        text = buf_span(&converted);
+    }
     if (text.len == 0)
         return fail(BAD_INPUT, "an empty value");
-    if (utf8_has_control(buf_span(&text)))
+    if (utf8_has_control(text))
         return fail(BAD_INPUT, "a NUL or control character in a value");
     return OK;
 }

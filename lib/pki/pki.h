@@ -5,9 +5,10 @@
  * Knows: RFC 5280 certificates, RFC 2986 requests, RFC 4514 names as text, PEM.
  * Does not know: any enrolment protocol, the network, the clock, the database.
  *
- * Certificates and requests are read with ASN.1 modules of our own on OpenSSL's
- * template engine, which leave the SubjectPublicKeyInfo undecoded: decoding one
- * through X509_PUBKEY costs as much as a third of an RSA signature (doc/adr/0002).
+ * Certificates and requests are read by our own strict DER reader, as spans lent from
+ * one copy of what was read (doc/adr/0007); keys are made of their numbers, since
+ * decoding one through X509_PUBKEY costs as much as a third of an RSA signature
+ * (doc/adr/0002).
  * A name is handed about as the DER of its Name, alternative names as the DER of
  * a GeneralNames; both are empty spans where there are none.
  */
@@ -63,11 +64,12 @@ struct key_spec public_key_get_spec(const struct public_key *key);
 struct span public_key_get_spki(const struct public_key *key); /* lent */
 
 /* Check a signature over `message` (hashed here): RSASSA-PKCS1-v1_5, or ECDSA in DER.
- * BAD_PROOF when it does not hold. */
+ * BAD_PROOF when it does not hold; BAD_INPUT when libcrypto cannot make use of an RSA key, which it is
+ * asked for here first. */
 MUST_USE enum status public_key_verify(struct public_key *key, enum digest digest, struct span message,
                                        struct span signature);
 
-/* RSA key transport; appends to `out`.  BAD_INPUT for a key that cannot encrypt. */
+/* RSA key transport; appends to `out`.  BAD_INPUT for a key that cannot encrypt, or as above. */
 MUST_USE enum status public_key_encrypt(struct public_key *key, enum key_padding padding, struct span plain,
                                         struct buf *out);
 

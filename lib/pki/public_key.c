@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Public keys by EVP_PKEY_fromdata: 3 us, where OpenSSL's own decoder takes 100 (doc/adr/0002).
+ * An RSA key is judged by its numbers alone and becomes an EVP_PKEY when it is first used: who only
+ * asks for its kind and size does not pay.  An EC key becomes one at once, since only libcrypto can
+ * say whether its point is on the curve.
  */
+#include "lib/pki/public_key.h"
+
 #include "lib/base/text.h"
 #include "lib/pki/der.h"
 #include "lib/pki/libcrypto.h"
@@ -16,11 +21,13 @@
 #define RSA_EXPONENT_MAX_BITS 256
 
 struct public_key {
-    EVP_PKEY *pkey;
-    EVP_PKEY_CTX *verify; /* kept for verify_digest, NULL until first used */
+    EVP_PKEY *pkey;                /* RSA: NULL until first used */
+    struct span modulus, exponent; /* RSA: lent from `spki` */
+    EVP_PKEY_CTX *verify;          /* kept for verify_digest, NULL until first used */
     enum digest verify_digest;
     struct key_spec spec;
-    struct buf spki;
+    struct span spki; /* lent, or the copy that follows */
+    uint8_t copy[];
 };
 
 static const struct curve {
@@ -124,31 +131,40 @@ static enum status rsa_check(struct span modulus, struct span exponent)
 /* RFC 3279 s2.3.1: parameters NULL; RSAPublicKey ::= SEQUENCE { modulus, publicExponent } */
 static enum status rsa_read(struct span parameters, struct span bits, struct public_key *key)
 {
-    static EVP_PKEY_CTX *context;
-    uint8_t n[RSA_MAX_BITS / 8], e[RSA_EXPONENT_MAX_BITS / 8];
-    struct span numbers, modulus, exponent, content;
+    struct span numbers, content;
 
     TRY(der_only(parameters, DER_NULL, &content));
     if (content.len)
         return fail(BAD_INPUT, "RSA parameters are not NULL");
     TRY(der_only(bits, DER_SEQUENCE, &numbers));
     TRY(der_expect(&numbers, DER_INTEGER, &content));
-    TRY(der_unsigned(content, &modulus));
+    TRY(der_unsigned(content, &key->modulus));
     TRY(der_expect(&numbers, DER_INTEGER, &content));
-    TRY(der_unsigned(content, &exponent));
+    TRY(der_unsigned(content, &key->exponent));
     if (numbers.len)
         return fail(BAD_INPUT, "RSAPublicKey has more than two numbers");
-    TRY(rsa_check(modulus, exponent));
-    to_native(modulus, n);
-    to_native(exponent, e);
+    TRY(rsa_check(key->modulus, key->exponent));
+    key->spec = (struct key_spec){ KEY_RSA, bit_count(key->modulus) };
+    return OK;
+}
+
+/* What rsa_read() has let through, made into what libcrypto can use. */
+static enum status rsa_make(struct public_key *key)
+{
+    static EVP_PKEY_CTX *context;
+    uint8_t n[RSA_MAX_BITS / 8], e[RSA_EXPONENT_MAX_BITS / 8];
+
+    to_native(key->modulus, n);
+    to_native(key->exponent, e);
     OSSL_PARAM params[] = {
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, n, modulus.len),
-        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, e, exponent.len),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, n, key->modulus.len),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, e, key->exponent.len),
         OSSL_PARAM_END,
     };
-    key->spec = (struct key_spec){ KEY_RSA, bit_count(modulus) };
     key->pkey = pkey_from_params(&context, "RSA", params);
-    return key->pkey ? OK : fail_libcrypto(BAD_INPUT, "RSA key");
+    if (!key->pkey)
+        return fail_libcrypto(BAD_INPUT, "SubjectPublicKeyInfo: RSA key");
+    return OK;
 }
 
 static const struct curve *curve_find(struct span oid)
@@ -202,18 +218,35 @@ static enum status spki_read(struct span spki, struct public_key *key)
     return fail(BAD_INPUT, "neither an RSA nor an EC key");
 }
 
-enum status public_key_parse(struct span spki, struct public_key **out)
+/* Takes `key_taken`, also when it fails. */
+static enum status parse_into(struct public_key *key_taken, struct span spki, struct public_key **out)
 {
-    AUTO(public_key_freep) struct public_key *key = calloc(1, sizeof *key);
+    AUTO(public_key_freep) struct public_key *key = key_taken;
 
-    if (!key)
-        return fail(FAULT, "no memory for a key");
+    key->spki = spki;
     const enum status status = spki_read(spki, key);
     if (status != OK)
         return fail_in(status, "SubjectPublicKeyInfo");
-    TRY(buf_set(&key->spki, spki));
     *out = take(key);
     return OK;
+}
+
+enum status public_key_parse(struct span spki, struct public_key **out)
+{
+    struct public_key *key = calloc(1, sizeof *key + spki.len);
+
+    if (!key)
+        return fail(FAULT, "no memory for a key");
+    if (spki.len)
+        memcpy(key->copy, spki.ptr, spki.len);
+    return parse_into(key, span_of(key->copy, spki.len), out);
+}
+
+enum status public_key_parse_lent(struct span spki, struct public_key **out)
+{
+    struct public_key *key = calloc(1, sizeof *key);
+
+    return key ? parse_into(key, spki, out) : fail(FAULT, "no memory for a key");
 }
 
 void public_key_free(struct public_key *key)
@@ -222,7 +255,6 @@ void public_key_free(struct public_key *key)
         return;
     EVP_PKEY_CTX_free(key->verify);
     EVP_PKEY_free(key->pkey);
-    buf_clear(&key->spki);
     free(key);
 }
 
@@ -233,15 +265,21 @@ struct key_spec public_key_get_spec(const struct public_key *key)
 
 struct span public_key_get_spki(const struct public_key *key)
 {
-    return buf_span(&key->spki);
+    return key->spki;
 }
 
 /* --- Using it ----------------------------------------------------------- */
+
+static enum status pkey_make(struct public_key *key)
+{
+    return key->pkey ? OK : rsa_make(key);
+}
 
 static enum status verify_prepare(struct public_key *key, enum digest digest)
 {
     if (key->verify && key->verify_digest == digest)
         return OK;
+    TRY(pkey_make(key));
     EVP_PKEY_CTX_free(key->verify);
     key->verify = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
     key->verify_digest = digest;
@@ -283,6 +321,7 @@ enum status public_key_encrypt(struct public_key *key, enum key_padding padding,
 {
     if (key->spec.kind != KEY_RSA)
         return fail(BAD_INPUT, "an EC key cannot encrypt; key transport needs RSA");
+    TRY(pkey_make(key));
     AUTO(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
     if (!encrypt_prepare(context, padding))
         return fail_libcrypto(FAULT, "cannot prepare to encrypt");

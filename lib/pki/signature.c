@@ -82,3 +82,17 @@ enum status signature_verify(struct span algorithm, struct span message, struct 
         return fail(BAD_PROOF, "%s, but the key is of another kind", a->name);
     return public_key_verify(key, a->digest, message, signature);
 }
+
+enum status signed_parts_read(struct span der, struct signed_parts *out)
+{
+    struct span rest, bits;
+
+    TRY(der_check(der));
+    TRY(der_only(der, DER_SEQUENCE, &rest));
+    TRY(der_expect_whole(&rest, DER_SEQUENCE, "what is signed", &out->content));
+    TRY(der_expect_whole(&rest, DER_SEQUENCE, "signatureAlgorithm", &out->algorithm));
+    TRY(der_expect(&rest, DER_BIT_STRING, &bits));
+    if (rest.len)
+        return fail(BAD_INPUT, "%zu bytes behind the signature", rest.len);
+    return der_octets_of_bits(bits, &out->signature);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Signature algorithms of certificates and requests.  Internal to lib/pki.
- * Source: RFC 4055 s5, RFC 5758 s3.2.
+ * What is signed: the frame of certificates and requests, and their signature algorithms.
+ * Internal to lib/pki.  Source: RFC 5280 s4.1, RFC 2986 s4.2, RFC 4055 s5, RFC 5758 s3.2.
  */
 #pragma once
 
@@ -18,3 +18,14 @@ enum digest signature_digest_for(struct key_spec key);
  * BAD_PROOF  it does not hold, or the key is of another kind */
 MUST_USE enum status signature_verify(struct span algorithm, struct span message, struct span signature,
                                       struct public_key *key);
+
+/* SEQUENCE { content SEQUENCE, signatureAlgorithm SEQUENCE, signature BIT STRING }, taken apart; lent. */
+struct signed_parts {
+    struct span content;   /* with its header: what was signed */
+    struct span algorithm; /* with its header */
+    struct span signature; /* octets */
+};
+
+/* Take a Certificate or a CertificationRequest apart; strict DER is looked for first, at every depth.
+ * BAD_INPUT  not DER, not the three parts, something behind them, a signature that is not whole octets */
+MUST_USE enum status signed_parts_read(struct span der, struct signed_parts *out);

@@ -101,6 +101,12 @@ def attribute(dotted, *values):
     return seq(oid(dotted), set_of(*values))
 
 
+def with_end(element, more):
+    """The same element with something more at the end of its content."""
+    head = 2 if element[1] < 0x80 else 2 + (element[1] & 0x7F)
+    return tlv(element[0], element[head:], more)
+
+
 def challenge(*values):
     return attribute("1.2.840.113549.1.9.7", *values)
 
@@ -113,9 +119,10 @@ def extension(dotted, value, critical=False):
     return seq(oid(dotted), TRUE if critical else b"", octets(value))
 
 
-def csr(*attributes, subject=NAME, key=P256, spki=None, algorithm=None, digest=hashes.SHA256(), version=0, raw=None):
+def csr(*attributes, subject=NAME, key=P256, spki=None, algorithm=None, digest=hashes.SHA256(), version=integer(0),
+        raw=None):
     fields = tlv(0xA0, *attributes) if raw is None else raw
-    info = seq(integer(version), subject, spki or spki_of(key), fields)
+    info = seq(version, subject, spki or spki_of(key), fields)
     algorithm = algorithm or (ECDSA_SHA256 if key is P256 else RSA_SHA256)
     return seq(info, algorithm, bits(sign(info, key, digest)))
 
@@ -188,7 +195,7 @@ def requests():
     bad("csr", "subject-bad-utf8", csr(subject=seq(rdn(b"\xc3\x28"))), "not properly encoded")
     bad("csr", "subject-empty-value", csr(subject=seq(rdn(b""))), "an empty value")
     bad("csr", "subject-empty-rdn", csr(subject=seq(set_of())), "Name")
-    bad("csr", "version-2", csr(version=1), "version is not v1")
+    bad("csr", "version-2", csr(version=integer(1)), "version is not v1")
     bad("csr", "trailing-byte", csr() + b"\0", "behind the end")
     whole = csr()
     bad("csr", "truncated", whole[:-1], "DER")
@@ -204,6 +211,49 @@ def requests():
     bad("csr", "unknown-signature-algorithm", csr(algorithm=seq(oid("1.2.3.4"))), "unknown signature", "refused")
     bad("csr", "rsa-1024", csr(key=rsa.generate_private_key(65537, 1024)), "RSA key of 1024 bits", "refused")
     bad("csr", "rsa-exponent-3", csr(key=rsa.generate_private_key(3, 2048)), "under 65537", "refused")
+
+    odd = "1.3.6.1.4.1.311.13.2.3"
+    good("csr", "unknown-attribute-twice", csr(attribute(odd, tlv(IA5, b"10.0")), attribute(odd, tlv(IA5, b"10.1"))))
+    good("csr", "unknown-attribute-no-value", csr(attribute(odd)))
+    good("csr", "unknown-attribute-many-values", csr(attribute(odd, integer(-7), NULL, TRUE, bits(b"\x80", 7), seq(),
+                                                               oid("1.2.3"), tlv(0x8C, b"x"), tlv(0xA0, NULL))))
+    good("csr", "extension-request-empty", csr(wish()))
+    good("csr", "microsoft-enrolment",
+         csr(attribute(odd, tlv(IA5, b"10.0.19045.2")),
+             attribute("1.3.6.1.4.1.311.21.20", seq(integer(9), tlv(UTF8, b"gw"), tlv(UTF8, b"u"), tlv(UTF8, b"p"))),
+             attribute("1.3.6.1.4.1.311.13.2.2", seq(integer(1), tlv(BMP, b"\0C\0S\0P"), bits(b""))), wish(san),
+             challenge(password)), "secret")
+    bad("csr", "extension-request-by-both-numbers", csr(wish(san), wish(san, dotted="1.3.6.1.4.1.311.2.1.14")),
+        "extensionRequest appears twice")
+    bad("csr", "extension-request-octet-string", csr(attribute("1.2.840.113549.1.9.14", octets(b""))),
+        "extensionRequest is not a SEQUENCE")
+    bad("csr", "extension-request-not-extensions", csr(wish(octets(b""))), "extension 1 (RFC 5280 s4.2): DER: tag 0x04")
+    bad("csr", "extension-trailing", csr(wish(with_end(san, NULL))), "2 bytes behind extnValue")
+    bad("csr", "attributes-primitive", csr(raw=tlv(0x80, attribute(odd, NULL))), "behind its fields")
+    bad("csr", "attributes-twice", csr(raw=tlv(0xA0) * 2), "2 bytes behind its fields")
+    bad("csr", "attributes-trailing", csr(raw=tlv(0xA0) + NULL), "2 bytes behind its fields")
+    bad("csr", "attribute-null", csr(NULL), "attribute 1 (RFC 2986 s4.1): DER: tag 0x05")
+    bad("csr", "attribute-trailing", csr(with_end(attribute(odd, NULL), NULL)), "2 bytes behind its values")
+    bad("csr", "attribute-values-sequence", csr(seq(oid(odd), seq(NULL))), "DER: tag 0x30, want 0x31")
+    bad("csr", "attribute-type-cut", csr(seq(tlv(6, b"\x2a\x83"), set_of(NULL))), "empty or cut")
+    bad("csr", "attribute-type-padded", csr(seq(tlv(6, b"\x2a\x80\x01"), set_of(NULL))), "superfluous octet")
+    bad("csr", "attribute-type-empty", csr(seq(tlv(6), set_of(NULL))), "empty or cut")
+    bad("csr", "attribute-value-null", csr(attribute(odd, tlv(5, b"x"))), "a NULL of 1 octets")
+    bad("csr", "attribute-value-end-of-contents", csr(attribute(odd, b"\0\0")), "tag 0x00")
+    bad("csr", "version-negative", csr(version=integer(-1)), "negative")
+    bad("csr", "version-padded", csr(version=tlv(2, b"\0\0")), "superfluous octet")
+    bad("csr", "version-boolean", csr(version=tlv(1, b"\0")), "DER: tag 0x01, want 0x02")
+    bad("csr", "subject-set", csr(subject=set_of()), "subject: DER: tag 0x31, want 0x30")
+    bad("csr", "key-octet-string", csr(spki=octets(spki_of(P256))), "subjectPKInfo: DER: tag 0x04, want 0x30")
+    bad("csr", "algorithm-bare", csr(algorithm=oid("1.2.840.10045.4.3.2")), "signatureAlgorithm: DER: tag 0x06")
+    bad("csr", "signature-trailing", with_end(csr(), NULL), "2 bytes behind the signature")
+    bad("csr", "signature-octet-string", csr_of(sign_as=octets), "DER: tag 0x04, want 0x03")
+    bad("csr", "signature-unused-bits", csr_of(sign_as=lambda s: bits(s, 1)), "not whole octets")
+
+
+def csr_of(sign_as):
+    info = seq(integer(0), NAME, spki_of(P256), tlv(0xA0))
+    return seq(info, ECDSA_SHA256, sign_as(sign(info, P256)))
 
 
 def keys():
@@ -243,11 +293,14 @@ def keys():
 # --- Certificates ------------------------------------------------------------
 
 
-def cert(*extensions, version=2, serial=integer(17), inner=ECDSA_SHA256, times=None, subject=NAME, more=b""):
+def cert(*extensions, version=2, serial=integer(17), inner=ECDSA_SHA256, times=None, subject=NAME, more=b"",
+         issuer=NAME, spki=None, sign_as=bits):
     times = times or seq(tlv(0x17, b"260101000000Z"), tlv(0x18, b"20990101000000Z"))
-    tbs = seq(tlv(0xA0, integer(version)) if version else b"", serial, inner, NAME, times, subject, spki_of(P256),
+    if isinstance(version, int):
+        version = tlv(0xA0, integer(version)) if version else b""
+    tbs = seq(version, serial, inner, issuer, times, subject, spki or spki_of(P256),
               tlv(0xA3, seq(*extensions)) if extensions else b"", more)
-    return seq(tbs, ECDSA_SHA256, bits(sign(tbs, P256)))
+    return seq(tbs, ECDSA_SHA256, sign_as(sign(tbs, P256)))
 
 
 def certificates():
@@ -282,6 +335,51 @@ def certificates():
     bad("cert", "trailing-byte", cert(usage) + b"\0", "behind the end")
     bad("cert", "long-form-length", b"\x30\x83\x00" + cert(usage)[2:], "more octets than it needs")
     bad("cert", "nested-deep", b"\x30\x80" * 3, "indefinite length")
+
+    odd = extension("1.2.3.4", NULL)
+    ids = tlv(0x81, b"\0\1"), tlv(0x82, b"\7\x80")
+    good("cert", "v1-written-out", cert(version=tlv(0xA0, integer(0))))
+    good("cert", "serial-zero", cert(usage, serial=integer(0)))
+    good("cert", "unique-ids", cert(more=ids[0] + ids[1] + tlv(0xA3, seq(usage))))
+    good("cert", "no-extension-in-extensions", cert(more=tlv(0xA3, seq())))
+    good("cert", "critical-written-out", cert(seq(oid("1.2.3.4"), b"\x01\x01\0", octets(NULL)),
+                                              seq(oid("1.2.3.5"), b"\x01\x01\x01", octets(NULL))))
+    good("cert", "extension-not-der-inside", cert(usage, extension("1.2.3.4", b"\x30\x80\0\0"),
+                                                  extension("1.2.3.5", b"\x04\x84\xff\xff\xff\xff")))
+    bad("cert", "signature-trailing", with_end(cert(usage), NULL), "2 bytes behind the signature")
+    bad("cert", "signature-octet-string", cert(usage, sign_as=octets), "DER: tag 0x04, want 0x03")
+    bad("cert", "signature-unused-bits", cert(usage, sign_as=lambda s: bits(s, 1)), "not whole octets")
+    bad("cert", "signature-missing", cert(usage, sign_as=lambda s: b""), "missing or truncated")
+    bad("cert", "version-trailing", cert(usage, version=tlv(0xA0, integer(2), NULL)), "2 bytes behind the end")
+    bad("cert", "version-empty", cert(usage, version=tlv(0xA0)), "missing or truncated")
+    bad("cert", "version-primitive", cert(usage, version=tlv(0x80, b"\2")), "DER: tag 0x80, want 0x02")
+    bad("cert", "version-negative", cert(usage, version=tlv(0xA0, integer(-1))), "negative")
+    bad("cert", "serial-octet-string", cert(usage, serial=octets(b"\x11")), "DER: tag 0x04, want 0x02")
+    bad("cert", "serial-empty", cert(usage, serial=tlv(2)), "without octets")
+    bad("cert", "serial-padded", cert(usage, serial=tlv(2, b"\0\x11")), "superfluous octet")
+    bad("cert", "algorithm-bare", cert(usage, inner=oid("1.2.840.10045.4.3.2")), "signature: DER: tag 0x06, want 0x30")
+    bad("cert", "issuer-set", cert(usage, issuer=set_of()), "issuer: DER: tag 0x31, want 0x30")
+    bad("cert", "subject-set", cert(usage, subject=set_of()), "subject: DER: tag 0x31, want 0x30")
+    bad("cert", "validity-set", cert(usage, times=set_of()), "DER: tag 0x31, want 0x30")
+    bad("cert", "one-time", cert(usage, times=seq(tlv(0x17, b"260101000000Z"))), "missing or truncated")
+    bad("cert", "key-octet-string", cert(usage, spki=octets(b"")), "subjectPublicKeyInfo: DER: tag 0x04, want 0x30")
+    bad("cert", "unique-ids-turned-round", cert(more=ids[1] + ids[0]), "out of order")
+    bad("cert", "unique-id-twice", cert(more=ids[0] * 2), "out of order")
+    bad("cert", "unique-id-empty", cert(more=tlv(0x81)), "a BIT STRING or its unused bits of 0 octets")
+    bad("cert", "unique-id-constructed", cert(more=tlv(0xA1, bits(b"\1"))), "out of order")
+    bad("cert", "extensions-twice", cert(usage, more=tlv(0xA3, seq(odd))), "behind its fields")
+    bad("cert", "extensions-primitive", cert(more=tlv(0x83, seq(odd))), "behind its fields")
+    bad("cert", "extensions-set", cert(more=tlv(0xA3, set_of(odd))), "DER: tag 0x31, want 0x30")
+    bad("cert", "extensions-trailing", cert(more=tlv(0xA3, seq(odd), NULL)), "2 bytes behind the end")
+    bad("cert", "extension-trailing", cert(with_end(odd, NULL)), "2 bytes behind extnValue")
+    bad("cert", "extension-null", cert(NULL), "extension 1 (RFC 5280 s4.2): DER: tag 0x05, want 0x30")
+    bad("cert", "extension-without-value", cert(seq(oid("1.2.3.4"))), "missing or truncated")
+    bad("cert", "extension-value-bare", cert(seq(oid("1.2.3.4"), NULL)), "DER: tag 0x05, want 0x04")
+    bad("cert", "extension-oid-cut", cert(seq(tlv(6, b"\x2a\x83"), octets(NULL))), "empty or cut")
+    bad("cert", "extension-critical-two-octets", cert(seq(oid("1.2.3.4"), tlv(1, b"\xff\xff"), octets(NULL))),
+        "critical is no BOOLEAN")
+    bad("cert", "unknown-extension-doubled", cert(odd, usage, odd), "extension 3 repeats an earlier one")
+    bad("cert", "65-extensions", cert(*[extension(f"1.2.3.{n}", NULL) for n in range(65)]), "more than 64 extensions")
 
 
 if __name__ == "__main__":
