@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * DER, one element at a time: reading without copying, writing without counting lengths first.
- * For lib/pki and the libraries that write formats of their own upon it.  Whole certificates and
+ * For lib/pki and the libraries that read and write formats of their own upon it.  Whole certificates and
  * requests are read by the modules in lib/pki/asn1.h; this is for what is written, and for the
  * small things that are handed about as spans.  Source: X.690 s8, s10.
  */
@@ -85,6 +85,19 @@ bool utf8_has_control(struct span text);
 
 /* True when PrintableString can hold it (X.680 s41.4). */
 bool span_is_printable_string(struct span text);
+
+/* One BER element, with nothing behind it, in DER's framing: definite lengths in as few octets as they
+ * need, strings in one piece.  What is DER already comes out byte for byte; the order of a SET, the
+ * octets of numbers and the strings under an implicit tag, which nobody can tell without the schema, stay.
+ *
+ *   ber   lent   outside of `out`
+ *   out   given  replaced; at most a few bytes longer than `ber`
+ *
+ * What has a definite length and cannot be read inside, or is nested deeper than 24, is kept as it is:
+ * whoever looks into it with der_next() refuses it.
+ * BAD_INPUT  truncated, an indefinite length without an end, an end without a beginning, something behind it
+ * Source: X.690 s8.1, s8.7.3. */
+MUST_USE enum status ber_to_der(struct span ber, struct buf *out);
 
 /* --- Writing ------------------------------------------------------------ */
 
