@@ -48,6 +48,8 @@ static bool is_element(const struct der *element)
         return len == 1;
     case DER_NULL:
         return len == 0;
+    case DER_BIT_STRING:
+        return len && element->content.ptr[0] < 8;
     case DER_INTEGER:
     case ENUMERATED:
         return is_integer(element->content);

@@ -6,6 +6,16 @@
 #include "lib/scep/algorithm.h"
 
 #define CERTS_MAX 32
+#define BUNDLE_ROOM 128 /* more than what stands around the certificates */
+
+static size_t total_bytes(const struct span *spans, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += spans[i].len;
+    return bytes;
+}
 
 /* The certificates stay in the order they are given and are not sorted: clients in the field pick by
  * position, and RFC 8894 s3.3.2.1 wants the issued one recognisable.  RFC 5652 asks for DER only in
@@ -17,6 +27,8 @@ enum status scep_certs_build(const struct span *certificates, size_t count, stru
     if (count == 0 || count > CERTS_MAX)
         return fail(BAD_INPUT, "RFC 8894 s3.4: %zu certificates, want 1 to %d", count, CERTS_MAX);
     out->len = 0;
+    if (!buf_reserve(out, total_bytes(certificates, count) + BUNDLE_ROOM))
+        der.status = fail(FAULT, "no room for %zu certificates", count);
     const size_t info = der_open(&der, DER_SEQUENCE);
     der_put(&der, DER_OID, scep_oid_signed_data);
     const size_t explicit = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));

@@ -11,6 +11,7 @@
 
 #define KEY_MAX_BYTES 32
 #define BLOCK_MAX_BYTES 16
+#define ENVELOPE_ROOM 512 /* more than what stands around what is encrypted, the issuer and the key */
 
 /* --- Shape ---------------------------------------------------------------- */
 
@@ -276,6 +277,8 @@ static enum status write_envelope(const struct scep_cipher_rule *cipher, const s
     TRY(cert_get_key(recipient, &to));
     TRY(public_key_encrypt(to, padding, span_of(key->key, cipher->key_bytes), &encrypted_key));
     out->len = 0;
+    if (!buf_reserve(out, plain.len + encrypted_key.len + cert_get_issuer(recipient).len + ENVELOPE_ROOM))
+        der.status = fail(FAULT, "no room for an envelope of %zu bytes", plain.len);
     const size_t info = der_open(&der, DER_SEQUENCE);
     der_put(&der, DER_OID, scep_oid_enveloped_data);
     const size_t explicit = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
@@ -298,8 +301,8 @@ enum status scep_envelope_build(struct span plain, struct cert *recipient, enum 
     if (!rule)
         return fail(BAD_INPUT, "RFC 8894 s2.9: no content cipher is chosen");
     TRY(prepare_cipher(rule));
-    if (RAND_priv_bytes(key.key, (int)rule->key_bytes) != 1 ||
-        RAND_bytes(key.iv, (int)rule->block_bytes) != 1)
+    /* Key and IV at once: asking costs more than what is given. */
+    if (RAND_priv_bytes((uint8_t *)&key, sizeof key) != 1)
         return fail(FAULT, "libcrypto has no random bytes");
     return write_envelope(rule, &key, recipient, padding, plain, out);
 }

@@ -96,21 +96,17 @@ static enum status find_signer(struct scep_message *m)
 
 /* --- SignedData ------------------------------------------------------------ */
 
-/* The one copy of the message, in DER whatever came. */
-static enum status copy_as_der(struct scep_message *m, struct span ber)
-{
-    const enum status status = der_check(ber) == OK ? buf_append(&m->der, ber) : ber_to_der(ber, &m->der);
-
-    return status == OK ? OK : fail_in(status, "RFC 5652 s3: %zu bytes that are not one ContentInfo", ber.len);
-}
-
-static enum status read_outer(struct span der, struct span *signed_data)
+/* The one copy of the message is in DER, whatever came. */
+static enum status read_outer(struct scep_message *m, struct span sent, struct span *signed_data)
 {
     char type[SCEP_OID_TEXT_BYTES];
     struct scep_content_info outer;
 
-    if (scep_content_info_read(der, &outer) != OK)
-        return fail_in(BAD_INPUT, "RFC 5652 s3: %zu bytes that are not one ContentInfo", der.len);
+    enum status status = der_check(sent) == OK ? buf_append(&m->der, sent) : ber_to_der(sent, &m->der);
+    if (status == OK)
+        status = scep_content_info_read(buf_span(&m->der), &outer);
+    if (status != OK)
+        return fail_in(status, "RFC 5652 s3: %zu bytes that are not one ContentInfo", sent.len);
     if (!span_equal(outer.type, scep_oid_signed_data)) {
         scep_oid_text(outer.type, type);
         return fail(BAD_INPUT, "RFC 8894 s3.2: a content of type %s, want signedData", type);
@@ -121,12 +117,12 @@ static enum status read_outer(struct span der, struct span *signed_data)
     return OK;
 }
 
-static enum status read_signed_data(struct scep_message *m)
+static enum status read_signed_data(struct scep_message *m, struct span sent)
 {
     struct scep_signed_data *data = &m->signed_data;
     struct span der;
 
-    TRY(read_outer(buf_span(&m->der), &der));
+    TRY(read_outer(m, sent, &der));
     const enum status status = scep_signed_data_read(der, &m->joined, data);
     if (status != OK)
         return fail_in(status, "RFC 5652 s5.1: the SignedData does not decode");
@@ -308,8 +304,7 @@ enum status scep_message_parse(struct span der, struct scep_message **out)
         return fail(FAULT, "no memory for a message");
     m->header.pki_status = -1;
     m->header.fail_info = -1;
-    TRY(copy_as_der(m, der));
-    TRY(read_signed_data(m));
+    TRY(read_signed_data(m, der));
     remember(m, scep_attributes_collect(m->signed_data.signer.signed_attributes.content, m->attributes));
     TRY(read_transaction(m));
     read_header(m);
