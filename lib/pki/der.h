@@ -100,6 +100,19 @@ bool utf8_has_control(struct span text);
 /* True when PrintableString can hold it (X.680 s41.4). */
 bool span_is_printable_string(struct span text);
 
+/* One BER element, with nothing behind it, in DER's framing: definite lengths in as few octets as they
+ * need, strings in one piece.  What is DER already comes out byte for byte; the order of a SET, the
+ * octets of numbers and the strings under an implicit tag, which nobody can tell without the schema, stay.
+ *
+ *   ber   lent   outside of `out`
+ *   out   given  replaced; at most a few bytes longer than `ber`
+ *
+ * What has a definite length and cannot be read inside, or is nested deeper than 24, is kept as it is:
+ * whoever looks into it with der_next() refuses it.
+ * BAD_INPUT  truncated, an indefinite length without an end, an end without a beginning, something behind it
+ * Source: X.690 s8.1, s8.7.3. */
+MUST_USE enum status ber_to_der(struct span ber, struct buf *out);
+
 /* --- Writing ------------------------------------------------------------ */
 
 /* Appends to `out`; the first failure sticks and is told by der_status(). */

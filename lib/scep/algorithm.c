@@ -15,9 +15,9 @@ static const struct span oid_rsa_oaep = SPAN_LITERAL(PKCS1 "\x07");
 static const struct span oid_mgf1 = SPAN_LITERAL(PKCS1 "\x08");
 static const struct span oid_p_specified = SPAN_LITERAL(PKCS1 "\x09");
 
-static bool is_oid(const X509_ALGOR *algorithm, struct span oid)
+static bool is_oid(const struct scep_algorithm *algorithm, struct span oid)
 {
-    return span_equal(scep_asn1_oid_bytes(algorithm->algorithm), oid);
+    return span_equal(algorithm->oid, oid);
 }
 
 /* --- Digests ------------------------------------------------------------ */
@@ -40,7 +40,7 @@ static const struct {
       SPAN_LITERAL("\x30\x0b\x06\x09" NIST_HASH "\x03") },
 };
 
-enum digest scep_digest_of(const X509_ALGOR *algorithm)
+enum digest scep_digest_of(const struct scep_algorithm *algorithm)
 {
     for (size_t i = 0; i < COUNT_OF(digest_rules); i++)
         if (is_oid(algorithm, digest_rules[i].oid))
@@ -79,7 +79,7 @@ static const struct scep_signature_rule signature_rules[] = {
     { SPAN_LITERAL(ECDSA_SHA2 "\x04"), false, DIGEST_SHA512 },
 };
 
-const struct scep_signature_rule *scep_signature_rule_of(const X509_ALGOR *algorithm)
+const struct scep_signature_rule *scep_signature_rule_of(const struct scep_algorithm *algorithm)
 {
     for (size_t i = 0; i < COUNT_OF(signature_rules); i++)
         if (is_oid(algorithm, signature_rules[i].oid))
@@ -119,7 +119,7 @@ static const struct scep_cipher_rule cipher_rules[] = {
     { SCEP_AES256_CBC, "AES-256-CBC", SPAN_LITERAL(NIST_AES "\x2a"), 32, 16 },
 };
 
-const struct scep_cipher_rule *scep_cipher_rule_of(const X509_ALGOR *algorithm)
+const struct scep_cipher_rule *scep_cipher_rule_of(const struct scep_algorithm *algorithm)
 {
     for (size_t i = 0; i < COUNT_OF(cipher_rules); i++)
         if (is_oid(algorithm, cipher_rules[i].oid))
@@ -155,54 +155,55 @@ struct span scep_key_transport_identifier(enum key_padding padding)
 }
 
 /* RFC 4055 s2.2: hash and mask generator default to SHA-1; the label to the empty one. */
-static enum digest oaep_mask_digest(const X509_ALGOR *mask)
+static enum digest oaep_mask_digest(const struct scep_algorithm *mask)
 {
-    if (!mask)
+    struct scep_algorithm hash;
+
+    if (!mask->oid.len)
         return DIGEST_SHA1;
-    if (!is_oid(mask, oid_mgf1) || !mask->parameter || mask->parameter->type != V_ASN1_SEQUENCE)
+    if (!is_oid(mask, oid_mgf1) || scep_algorithm_read(mask->parameter.whole, &hash) != OK)
         return DIGEST_NONE;
-    AUTO(X509_ALGOR_freep) X509_ALGOR *hash = scep_algorithm_read(scep_asn1_any_bytes(mask->parameter));
-    return hash ? scep_digest_of(hash) : DIGEST_NONE;
+    return scep_digest_of(&hash);
 }
 
-static bool oaep_label_is_empty(const X509_ALGOR *source)
+static bool oaep_label_is_empty(const struct scep_algorithm *source)
 {
-    if (!source)
+    if (!source->oid.len)
         return true;
-    return is_oid(source, oid_p_specified) && source->parameter &&
-           source->parameter->type == V_ASN1_OCTET_STRING && scep_asn1_any_bytes(source->parameter).len == 0;
+    return is_oid(source, oid_p_specified) && source->parameter.tag == DER_OCTET_STRING &&
+           source->parameter.content.len == 0;
 }
 
-static enum status oaep_padding(const ASN1_TYPE *parameter, enum key_padding *out)
+static enum status oaep_padding(const struct der *parameter, enum key_padding *out)
 {
-    if (!parameter || parameter->type != V_ASN1_SEQUENCE)
+    struct scep_oaep_parameters oaep;
+
+    if (parameter->tag != DER_SEQUENCE)
         return fail(BAD_INPUT, "RFC 4055 s4.1: RSAES-OAEP without its parameters");
-    AUTO(scep_oaep_parameters_freep)
-    struct scep_oaep_parameters *oaep = scep_oaep_parameters_read(scep_asn1_any_bytes(parameter));
-    if (!oaep)
-        return fail(BAD_INPUT, "RFC 4055 s4.1: the parameters of RSAES-OAEP do not decode");
-    const enum digest hash = oaep->hash ? scep_digest_of(oaep->hash) : DIGEST_SHA1;
-    if (hash != oaep_mask_digest(oaep->mask) || (hash != DIGEST_SHA1 && hash != DIGEST_SHA256))
+    if (scep_oaep_parameters_read(parameter->whole, &oaep) != OK)
+        return fail_in(BAD_INPUT, "RFC 4055 s4.1: the parameters of RSAES-OAEP do not decode");
+    const enum digest hash = oaep.hash.oid.len ? scep_digest_of(&oaep.hash) : DIGEST_SHA1;
+    if (hash != oaep_mask_digest(&oaep.mask) || (hash != DIGEST_SHA1 && hash != DIGEST_SHA256))
         return fail(REFUSED,
                     "RFC 4055 s4.1: RSAES-OAEP is taken with SHA-1 or SHA-256 for both hash and MGF1");
-    if (!oaep_label_is_empty(oaep->source))
+    if (!oaep_label_is_empty(&oaep.source))
         return fail(REFUSED, "RFC 4055 s4.1: RSAES-OAEP with a label");
     *out = hash == DIGEST_SHA1 ? KEY_PADDING_OAEP_SHA1 : KEY_PADDING_OAEP_SHA256;
     return OK;
 }
 
-enum status scep_key_transport_padding(const X509_ALGOR *algorithm, enum key_padding *out)
+enum status scep_key_transport_padding(const struct scep_algorithm *algorithm, enum key_padding *out)
 {
     char text[SCEP_OID_TEXT_BYTES];
 
     if (is_oid(algorithm, signature_rules[0].oid)) {
-        if (algorithm->parameter && algorithm->parameter->type != V_ASN1_NULL)
+        if (algorithm->parameter.tag && algorithm->parameter.tag != DER_NULL)
             return fail(BAD_INPUT, "RFC 3370 s4.2.1: rsaEncryption with parameters other than NULL");
         *out = KEY_PADDING_PKCS1;
         return OK;
     }
     if (is_oid(algorithm, oid_rsa_oaep))
-        return oaep_padding(algorithm->parameter, out);
-    scep_asn1_oid_text(algorithm->algorithm, text);
+        return oaep_padding(&algorithm->parameter, out);
+    scep_oid_text(algorithm->oid, text);
     return fail(REFUSED, "RFC 5652 s6.2.1: key transport by %s, want rsaEncryption or RSAES-OAEP", text);
 }

@@ -13,7 +13,7 @@ void scep_answer_clear(struct scep_answer *answer)
 /* By sid among those we know; what is embedded is not asked (NDES embeds nothing). */
 static struct cert *find_signer(const struct scep_message *m, const struct scep_expectation *expect)
 {
-    const struct scep_entity_id *id = m->signer_info->id;
+    const struct scep_entity_id *id = &m->signed_data.signer.id;
 
     if (expect->ra_cert)
         return scep_entity_is(id, expect->ra_cert) ? expect->ra_cert : NULL;

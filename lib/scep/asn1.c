@@ -1,184 +1,365 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/scep/asn1.h"
 
-#include <limits.h>
-#include <openssl/err.h>
+#include "lib/scep/scep.h"
+
 #include <openssl/objects.h>
+#include <stdio.h>
 
-DECLARE_ASN1_ITEM(SCEP_CONTENT_INFO)
-DECLARE_ASN1_ITEM(SCEP_ISSUER_SERIAL)
-DECLARE_ASN1_ITEM(SCEP_ENTITY_ID)
-DECLARE_ASN1_ITEM(SCEP_ATTRIBUTE)
-DECLARE_ASN1_ITEM(SCEP_SIGNER_INFO)
-DECLARE_ASN1_ITEM(SCEP_SIGNED_DATA)
-DECLARE_ASN1_ITEM(SCEP_ENCRYPTED_CONTENT)
-DECLARE_ASN1_ITEM(SCEP_ENVELOPED_DATA)
-DECLARE_ASN1_ITEM(SCEP_KEY_TRANSPORT)
-DECLARE_ASN1_ITEM(SCEP_OAEP_PARAMETERS)
-DECLARE_ASN1_ITEM(SCEP_ATTRIBUTES_RECEIVED)
-DECLARE_ASN1_ITEM(SCEP_ATTRIBUTES_SORTED)
+#define ENUMERATED 0x0a
+#define VERSION_MAX_BYTES 4
 
-/* clang-format off */
-ASN1_SEQUENCE(SCEP_CONTENT_INFO) = {
-    ASN1_SIMPLE(struct scep_content_info, type, ASN1_OBJECT),
-    ASN1_EXP_OPT(struct scep_content_info, content, ASN1_ANY, 0),
-} ASN1_SEQUENCE_END_name(struct scep_content_info, SCEP_CONTENT_INFO)
+/* --- Simple types ----------------------------------------------------------- */
 
-ASN1_SEQUENCE(SCEP_ISSUER_SERIAL) = {
-    ASN1_SIMPLE(struct scep_issuer_serial, issuer, ASN1_ANY),
-    ASN1_SIMPLE(struct scep_issuer_serial, serial, ASN1_INTEGER),
-} ASN1_SEQUENCE_END_name(struct scep_issuer_serial, SCEP_ISSUER_SERIAL)
+static enum status nothing_behind(struct span rest)
+{
+    return rest.len ? fail(BAD_INPUT, "DER: %zu bytes behind the end", rest.len) : OK;
+}
 
-ASN1_CHOICE(SCEP_ENTITY_ID) = {
-    ASN1_SIMPLE(struct scep_entity_id, value.issuer_serial, SCEP_ISSUER_SERIAL),
-    ASN1_IMP(struct scep_entity_id, value.key_id, ASN1_OCTET_STRING, 0),
-} ASN1_CHOICE_END_selector(struct scep_entity_id, SCEP_ENTITY_ID, type)
+/* X.690 s8.3.2: the first nine bits are not all the same. */
+static bool is_integer(struct span content)
+{
+    if (content.len < 2)
+        return content.len == 1;
+    const bool is_negative = content.ptr[1] & 0x80;
 
-ASN1_SEQUENCE(SCEP_ATTRIBUTE) = {
-    ASN1_SIMPLE(struct scep_asn1_attribute, type, ASN1_OBJECT),
-    ASN1_SET_OF(struct scep_asn1_attribute, values, ASN1_ANY),
-} ASN1_SEQUENCE_END_name(struct scep_asn1_attribute, SCEP_ATTRIBUTE)
+    return content.ptr[0] != (is_negative ? 0xff : 0x00);
+}
 
-ASN1_SEQUENCE(SCEP_SIGNER_INFO) = {
-    ASN1_EMBED(struct scep_signer_info, version, INT32),
-    ASN1_SIMPLE(struct scep_signer_info, id, SCEP_ENTITY_ID),
-    ASN1_SIMPLE(struct scep_signer_info, digest, X509_ALGOR),
-    ASN1_IMP_SET_OF_OPT(struct scep_signer_info, signed_attributes, SCEP_ATTRIBUTE, 0),
-    ASN1_SIMPLE(struct scep_signer_info, signature_algorithm, X509_ALGOR),
-    ASN1_SIMPLE(struct scep_signer_info, signature, ASN1_OCTET_STRING),
-    ASN1_IMP_SET_OF_OPT(struct scep_signer_info, unsigned_attributes, SCEP_ATTRIBUTE, 1),
-} ASN1_SEQUENCE_END_name(struct scep_signer_info, SCEP_SIGNER_INFO)
+/* X.690 s8.19.2: whole subidentifiers, none with a leading 0x80. */
+static bool is_oid(struct span content)
+{
+    bool begins = true;
 
-ASN1_SEQUENCE(SCEP_SIGNED_DATA) = {
-    ASN1_EMBED(struct scep_signed_data, version, INT32),
-    ASN1_SET_OF(struct scep_signed_data, digests, X509_ALGOR),
-    ASN1_SIMPLE(struct scep_signed_data, content, SCEP_CONTENT_INFO),
-    ASN1_IMP_SET_OF_OPT(struct scep_signed_data, certificates, ASN1_ANY, 0),
-    ASN1_IMP_SET_OF_OPT(struct scep_signed_data, crls, ASN1_ANY, 1),
-    ASN1_SET_OF(struct scep_signed_data, signers, SCEP_SIGNER_INFO),
-} ASN1_SEQUENCE_END_name(struct scep_signed_data, SCEP_SIGNED_DATA)
+    for (size_t i = 0; i < content.len; i++) {
+        if (begins && content.ptr[i] == 0x80)
+            return false;
+        begins = !(content.ptr[i] & 0x80);
+    }
+    return content.len && begins;
+}
 
-ASN1_SEQUENCE(SCEP_ENCRYPTED_CONTENT) = {
-    ASN1_SIMPLE(struct scep_encrypted_content, type, ASN1_OBJECT),
-    ASN1_SIMPLE(struct scep_encrypted_content, cipher, X509_ALGOR),
-    ASN1_IMP_OPT(struct scep_encrypted_content, bytes, ASN1_OCTET_STRING, 0),
-} ASN1_SEQUENCE_END_name(struct scep_encrypted_content, SCEP_ENCRYPTED_CONTENT)
+static bool is_element(const struct der *element)
+{
+    const size_t len = element->content.len;
+
+    switch (element->tag) {
+    case DER_BOOLEAN:
+        return len == 1;
+    case DER_NULL:
+        return len == 0;
+    case DER_BIT_STRING:
+        return len && element->content.ptr[0] < 8;
+    case DER_INTEGER:
+    case ENUMERATED:
+        return is_integer(element->content);
+    case DER_OID:
+        return is_oid(element->content);
+    case DER_BMP_STRING:
+        return len % 2 == 0;
+    case DER_UNIVERSAL_STRING:
+        return len % 4 == 0;
+    case DER_SEQUENCE:
+    case DER_SET:
+        return true;
+    case 0:                     /* BER's end-of-contents */
+    case DER_SEQUENCE & ~0x20u: /* constructed they are (X.690 s8.9.1, s8.11.1) ... */
+    case DER_SET & ~0x20u:
+        return false;
+    default: /* ... and of the universal types nothing else is (s10.2) */
+        return (element->tag & 0xe0) != 0x20;
+    }
+}
+
+enum status scep_element_next(struct span *rest, struct der *out)
+{
+    TRY(der_next(rest, out));
+    if (!is_element(out))
+        return fail(BAD_INPUT, "DER: a malformed element with tag 0x%02x", out->tag);
+    return OK;
+}
+
+static enum status integer_next(struct span *rest, struct span *content)
+{
+    TRY(der_expect(rest, DER_INTEGER, content));
+    return is_integer(*content) ? OK : fail(BAD_INPUT, "DER: a malformed INTEGER (X.690 s8.3)");
+}
+
+/* Which one it is, nobody asks. */
+static enum status version_next(struct span *rest)
+{
+    struct span content;
+
+    TRY(integer_next(rest, &content));
+    return content.len <= VERSION_MAX_BYTES ? OK : fail(BAD_INPUT, "a version of %zu bytes", content.len);
+}
+
+static enum status oid_next(struct span *rest, struct span *content)
+{
+    TRY(der_expect(rest, DER_OID, content));
+    return is_oid(*content) ? OK : fail(BAD_INPUT, "DER: a malformed OBJECT IDENTIFIER (X.690 s8.19)");
+}
+
+/* The content of an element that may be absent. */
+static enum status optional_next(struct span *rest, uint8_t tag, struct span *content)
+{
+    *content = span_of(NULL, 0);
+    return der_is_next(*rest, tag) ? der_expect(rest, tag, content) : OK;
+}
+
+static enum status count_elements(struct span set, size_t *count)
+{
+    struct der element;
+
+    for (*count = 0; set.len; (*count)++)
+        TRY(scep_element_next(&set, &element));
+    return OK;
+}
+
+/* Room for all of a message and of what is inside, at once: spans lent from it must not move. */
+static enum status join_segments(struct span segments, struct buf *joined, struct span *out)
+{
+    if (!joined->ptr && !buf_reserve(joined, 3 * SCEP_MESSAGE_MAX_BYTES))
+        return fail(FAULT, "no memory to join an OCTET STRING");
+    const size_t start = joined->len;
+    while (segments.len) {
+        struct span segment;
+        TRY(der_expect(&segments, DER_OCTET_STRING, &segment));
+        TRY(buf_append(joined, segment));
+    }
+    *out = span_of(joined->ptr + start, joined->len - start);
+    return OK;
+}
+
+/* [0] IMPLICIT OCTET STRING: the schema is known here, so its segments are joined here. */
+static enum status implicit_octets_next(struct span *rest, struct buf *joined, struct span *out)
+{
+    struct span segments;
+
+    if (!der_is_next(*rest, DER_CONTEXT_CONSTRUCTED(0)))
+        return der_expect(rest, DER_CONTEXT(0), out);
+    TRY(der_expect(rest, DER_CONTEXT_CONSTRUCTED(0), &segments));
+    return join_segments(segments, joined, out);
+}
+
+/* --- What all have in common --------------------------------------------------- */
+
+static enum status algorithm_next(struct span *rest, struct scep_algorithm *out)
+{
+    struct span inside;
+
+    TRY(der_expect(rest, DER_SEQUENCE, &inside));
+    TRY(oid_next(&inside, &out->oid));
+    out->parameter = (struct der){ 0 };
+    if (inside.len)
+        TRY(scep_element_next(&inside, &out->parameter));
+    return nothing_behind(inside);
+}
+
+enum status scep_algorithm_read(struct span der, struct scep_algorithm *out)
+{
+    TRY(algorithm_next(&der, out));
+    return nothing_behind(der);
+}
+
+static enum status content_info_next(struct span *rest, struct scep_content_info *out)
+{
+    struct span inside, content;
+
+    TRY(der_expect(rest, DER_SEQUENCE, &inside));
+    TRY(oid_next(&inside, &out->type));
+    out->content.tag = 0;
+    if (inside.len == 0)
+        return OK;
+    TRY(der_expect(&inside, DER_CONTEXT_CONSTRUCTED(0), &content));
+    TRY(nothing_behind(inside));
+    TRY(scep_element_next(&content, &out->content));
+    return nothing_behind(content);
+}
+
+enum status scep_content_info_read(struct span der, struct scep_content_info *out)
+{
+    TRY(content_info_next(&der, out));
+    return nothing_behind(der);
+}
+
+static enum status entity_id_next(struct span *rest, struct buf *joined, struct scep_entity_id *out)
+{
+    struct span inside;
+    struct der issuer;
+
+    out->is_key_id = !der_is_next(*rest, DER_SEQUENCE);
+    if (out->is_key_id)
+        return implicit_octets_next(rest, joined, &out->key_id);
+    TRY(der_expect(rest, DER_SEQUENCE, &inside));
+    TRY(scep_element_next(&inside, &issuer));
+    TRY(integer_next(&inside, &out->serial));
+    out->issuer = issuer.whole;
+    return nothing_behind(inside);
+}
+
+enum status scep_attribute_next(struct span *rest, struct scep_attribute_item *out)
+{
+    struct span inside, values;
+
+    TRY(der_expect(rest, DER_SEQUENCE, &inside));
+    TRY(oid_next(&inside, &out->type));
+    TRY(der_expect(&inside, DER_SET, &values));
+    TRY(nothing_behind(inside));
+    TRY(count_elements(values, &out->value_count));
+    out->values = values;
+    out->first.tag = 0;
+    return values.len ? scep_element_next(&values, &out->first) : OK;
+}
+
+static enum status check_attributes(struct span set)
+{
+    struct scep_attribute_item item;
+
+    while (set.len)
+        TRY(scep_attribute_next(&set, &item));
+    return OK;
+}
+
+/* --- SignedData ------------------------------------------------------------------ */
+
+static enum status signer_info_next(struct span *rest, struct buf *joined, struct scep_signer_info *out)
+{
+    struct span inside, unsigned_attributes;
+
+    TRY(der_expect(rest, DER_SEQUENCE, &inside));
+    TRY(version_next(&inside));
+    TRY(entity_id_next(&inside, joined, &out->id));
+    TRY(algorithm_next(&inside, &out->digest));
+    out->signed_attributes = (struct der){ 0 };
+    if (der_is_next(inside, DER_CONTEXT_CONSTRUCTED(0)))
+        TRY(der_next(&inside, &out->signed_attributes));
+    TRY(check_attributes(out->signed_attributes.content));
+    TRY(algorithm_next(&inside, &out->signature_algorithm));
+    TRY(der_expect(&inside, DER_OCTET_STRING, &out->signature));
+    TRY(optional_next(&inside, DER_CONTEXT_CONSTRUCTED(1), &unsigned_attributes));
+    TRY(check_attributes(unsigned_attributes));
+    return nothing_behind(inside);
+}
+
+static enum status read_signer_infos(struct span set, struct buf *joined, struct scep_signed_data *out)
+{
+    for (out->signer_count = 0; set.len; out->signer_count++) {
+        struct scep_signer_info another;
+        TRY(signer_info_next(&set, joined, out->signer_count ? &another : &out->signer));
+    }
+    return OK;
+}
+
+static enum status read_digests(struct span set, size_t *count)
+{
+    struct scep_algorithm digest;
+
+    for (*count = 0; set.len; (*count)++)
+        TRY(algorithm_next(&set, &digest));
+    return OK;
+}
+
+enum status scep_signed_data_read(struct span der, struct buf *joined, struct scep_signed_data *out)
+{
+    struct span inside, digests, crls, signers;
+    size_t crl_count;
+
+    TRY(der_only(der, DER_SEQUENCE, &inside));
+    TRY(version_next(&inside));
+    TRY(der_expect(&inside, DER_SET, &digests));
+    TRY(read_digests(digests, &out->digest_count));
+    TRY(content_info_next(&inside, &out->content));
+    TRY(optional_next(&inside, DER_CONTEXT_CONSTRUCTED(0), &out->certificates));
+    TRY(count_elements(out->certificates, &out->certificate_count));
+    TRY(optional_next(&inside, DER_CONTEXT_CONSTRUCTED(1), &crls));
+    TRY(count_elements(crls, &crl_count));
+    TRY(der_expect(&inside, DER_SET, &signers));
+    TRY(nothing_behind(inside));
+    return read_signer_infos(signers, joined, out);
+}
+
+/* --- EnvelopedData ----------------------------------------------------------------- */
+
+static enum status encrypted_content_next(struct span *rest, struct buf *joined, struct scep_encrypted_content *out)
+{
+    struct span inside;
+
+    TRY(der_expect(rest, DER_SEQUENCE, &inside));
+    TRY(oid_next(&inside, &out->type));
+    TRY(algorithm_next(&inside, &out->cipher));
+    out->bytes = span_of(NULL, 0);
+    if (inside.len)
+        TRY(implicit_octets_next(&inside, joined, &out->bytes));
+    return nothing_behind(inside);
+}
 
 /* originatorInfo is left out: it serves key agreement only, which is refused anyway. */
-ASN1_SEQUENCE(SCEP_ENVELOPED_DATA) = {
-    ASN1_EMBED(struct scep_enveloped_data, version, INT32),
-    ASN1_SET_OF(struct scep_enveloped_data, recipients, ASN1_ANY),
-    ASN1_SIMPLE(struct scep_enveloped_data, content, SCEP_ENCRYPTED_CONTENT),
-    ASN1_IMP_SET_OF_OPT(struct scep_enveloped_data, unprotected_attributes, ASN1_ANY, 1),
-} ASN1_SEQUENCE_END_name(struct scep_enveloped_data, SCEP_ENVELOPED_DATA)
-
-ASN1_SEQUENCE(SCEP_KEY_TRANSPORT) = {
-    ASN1_EMBED(struct scep_key_transport, version, INT32),
-    ASN1_SIMPLE(struct scep_key_transport, id, SCEP_ENTITY_ID),
-    ASN1_SIMPLE(struct scep_key_transport, algorithm, X509_ALGOR),
-    ASN1_SIMPLE(struct scep_key_transport, encrypted_key, ASN1_OCTET_STRING),
-} ASN1_SEQUENCE_END_name(struct scep_key_transport, SCEP_KEY_TRANSPORT)
-
-ASN1_SEQUENCE(SCEP_OAEP_PARAMETERS) = {
-    ASN1_EXP_OPT(struct scep_oaep_parameters, hash, X509_ALGOR, 0),
-    ASN1_EXP_OPT(struct scep_oaep_parameters, mask, X509_ALGOR, 1),
-    ASN1_EXP_OPT(struct scep_oaep_parameters, source, X509_ALGOR, 2),
-} ASN1_SEQUENCE_END_name(struct scep_oaep_parameters, SCEP_OAEP_PARAMETERS)
-
-/* A SEQUENCE OF is not sorted on encoding; tagged as SET it is the SET OF as it was received. */
-ASN1_ITEM_TEMPLATE(SCEP_ATTRIBUTES_RECEIVED) =
-    ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF | ASN1_TFLG_IMPTAG | ASN1_TFLG_UNIVERSAL, V_ASN1_SET,
-                          attributes, SCEP_ATTRIBUTE)
-ASN1_ITEM_TEMPLATE_END(SCEP_ATTRIBUTES_RECEIVED)
-
-ASN1_ITEM_TEMPLATE(SCEP_ATTRIBUTES_SORTED) =
-    ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SET_OF, 0, attributes, SCEP_ATTRIBUTE)
-ASN1_ITEM_TEMPLATE_END(SCEP_ATTRIBUTES_SORTED)
-/* clang-format on */
-
-static void *read_whole(struct span der, const ASN1_ITEM *item)
+enum status scep_enveloped_data_read(struct span der, struct buf *joined, struct scep_enveloped_data *out)
 {
-    const unsigned char *at = der.ptr;
+    struct span inside, recipients, attributes;
+    size_t attribute_count;
 
-    if (der.len == 0 || der.len > LONG_MAX)
-        return NULL;
-    ASN1_VALUE *value = ASN1_item_d2i(NULL, &at, (long)der.len, item);
-    if (value && at == der.ptr + der.len)
-        return value;
-    ASN1_item_free(value, item);
-    ERR_clear_error();
-    return NULL;
+    TRY(der_only(der, DER_SEQUENCE, &inside));
+    TRY(version_next(&inside));
+    TRY(der_expect(&inside, DER_SET, &recipients));
+    TRY(count_elements(recipients, &out->recipient_count));
+    out->recipient.tag = 0;
+    if (recipients.len)
+        TRY(scep_element_next(&recipients, &out->recipient));
+    TRY(encrypted_content_next(&inside, joined, &out->content));
+    TRY(optional_next(&inside, DER_CONTEXT_CONSTRUCTED(1), &attributes));
+    TRY(count_elements(attributes, &attribute_count));
+    return nothing_behind(inside);
 }
 
-/* clang-format off */
-#define DEFINE_READ_AND_FREE(name, ITEM)                              \
-    struct name *name##_read(struct span der)                         \
-    {                                                                 \
-        return read_whole(der, ASN1_ITEM_rptr(ITEM));                 \
-    }                                                                 \
-    void name##_free(struct name *value)                              \
-    {                                                                 \
-        ASN1_item_free((ASN1_VALUE *)value, ASN1_ITEM_rptr(ITEM));    \
+enum status scep_key_transport_read(struct span der, struct buf *joined, struct scep_key_transport *out)
+{
+    struct span inside;
+
+    TRY(der_only(der, DER_SEQUENCE, &inside));
+    TRY(version_next(&inside));
+    TRY(entity_id_next(&inside, joined, &out->id));
+    TRY(algorithm_next(&inside, &out->algorithm));
+    TRY(der_expect(&inside, DER_OCTET_STRING, &out->encrypted_key));
+    return nothing_behind(inside);
+}
+
+static enum status optional_algorithm_next(struct span *rest, unsigned number, struct scep_algorithm *out)
+{
+    struct span inside;
+
+    *out = (struct scep_algorithm){ 0 };
+    if (!der_is_next(*rest, DER_CONTEXT_CONSTRUCTED(number)))
+        return OK;
+    TRY(der_expect(rest, DER_CONTEXT_CONSTRUCTED(number), &inside));
+    return scep_algorithm_read(inside, out);
+}
+
+enum status scep_oaep_parameters_read(struct span der, struct scep_oaep_parameters *out)
+{
+    struct span inside;
+
+    TRY(der_only(der, DER_SEQUENCE, &inside));
+    TRY(optional_algorithm_next(&inside, 0, &out->hash));
+    TRY(optional_algorithm_next(&inside, 1, &out->mask));
+    TRY(optional_algorithm_next(&inside, 2, &out->source));
+    return nothing_behind(inside);
+}
+
+/* --- Texts --------------------------------------------------------------------------- */
+
+void scep_oid_text(struct span oid, char text[SCEP_OID_TEXT_BYTES])
+{
+    uint8_t der[2 + 32] = { DER_OID, (uint8_t)oid.len };
+    const uint8_t *at = der;
+    ASN1_OBJECT *object = NULL;
+
+    if (oid.len && oid.len <= sizeof der - 2) { /* long OIDs take quadratic time to print */
+        memcpy(der + 2, oid.ptr, oid.len);
+        object = d2i_ASN1_OBJECT(NULL, &at, (long)(2 + oid.len));
     }
-
-DEFINE_READ_AND_FREE(scep_content_info, SCEP_CONTENT_INFO)
-DEFINE_READ_AND_FREE(scep_signed_data, SCEP_SIGNED_DATA)
-DEFINE_READ_AND_FREE(scep_enveloped_data, SCEP_ENVELOPED_DATA)
-DEFINE_READ_AND_FREE(scep_key_transport, SCEP_KEY_TRANSPORT)
-DEFINE_READ_AND_FREE(scep_oaep_parameters, SCEP_OAEP_PARAMETERS)
-/* clang-format on */
-
-X509_ALGOR *scep_algorithm_read(struct span der)
-{
-    return read_whole(der, ASN1_ITEM_rptr(X509_ALGOR));
-}
-
-enum status scep_attributes_encode(const OPENSSL_STACK *attributes, enum scep_attribute_order order,
-                                   struct buf *out)
-{
-    const ASN1_ITEM *item = order == SCEP_ORDER_RECEIVED ? ASN1_ITEM_rptr(SCEP_ATTRIBUTES_RECEIVED)
-                                                         : ASN1_ITEM_rptr(SCEP_ATTRIBUTES_SORTED);
-    unsigned char *der = NULL;
-
-    const int len = ASN1_item_i2d((const ASN1_VALUE *)attributes, &der, item);
-    if (len <= 0) {
-        ERR_clear_error();
-        return fail(FAULT, "the signed attributes cannot be encoded");
-    }
-    const enum status status = buf_set(out, span_of(der, (size_t)len));
-    OPENSSL_free(der);
-    return status;
-}
-
-struct span scep_asn1_string_bytes(const ASN1_STRING *string)
-{
-    if (!string)
-        return span_of(NULL, 0);
-    return span_of(ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string));
-}
-
-struct span scep_asn1_oid_bytes(const ASN1_OBJECT *oid)
-{
-    return span_of(OBJ_get0_data(oid), OBJ_length(oid));
-}
-
-struct span scep_asn1_any_bytes(const ASN1_TYPE *any)
-{
-    if (!any)
-        return span_of(NULL, 0);
-    switch (any->type) {
-    case V_ASN1_BOOLEAN:
-    case V_ASN1_NULL:
-    case V_ASN1_OBJECT:
-        return span_of(NULL, 0);
-    default:
-        return scep_asn1_string_bytes(any->value.asn1_string);
-    }
-}
-
-void scep_asn1_oid_text(const ASN1_OBJECT *oid, char text[SCEP_OID_TEXT_BYTES])
-{
-    /* Long OIDs take quadratic time to print. */
-    if (OBJ_length(oid) > 32 || OBJ_obj2txt(text, SCEP_OID_TEXT_BYTES, oid, 0) <= 0)
-        snprintf(text, SCEP_OID_TEXT_BYTES, "an object identifier of %zu bytes", OBJ_length(oid));
+    if (!object || OBJ_obj2txt(text, SCEP_OID_TEXT_BYTES, object, 0) <= 0)
+        snprintf(text, SCEP_OID_TEXT_BYTES, "an object identifier of %zu bytes", oid.len);
+    ASN1_OBJECT_free(object);
 }

@@ -1,125 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ASN.1 modules of CMS (RFC 5652) that SCEP needs, on OpenSSL's template engine.
+ * The structures of CMS (RFC 5652) that SCEP needs, as spans lent from the message.
  *
- * Knows: what the structures look like, in DER and BER.  Does not know: what they mean.
- * What needs no decoding here stays ANY: certificates, names, recipients.
+ * Knows: what the structures look like, in DER's framing (ber_to_der() sees to that).  Does not know:
+ * what they mean.  What needs no decoding here stays an element: certificates, names, recipients.
+ *
+ * The readers say BAD_INPUT for anything that is not the structure, whole and with nothing behind it; what
+ * an element without a meaning here holds is looked at no further than its own type asks.
  */
 #pragma once
 
-#include "lib/base/span.h"
-
-#include <openssl/asn1.h>
-#include <openssl/asn1t.h>
-#include <openssl/x509.h>
+#include "lib/pki/der.h"
 
 struct scep_content_info {
-    ASN1_OBJECT *type;
-    ASN1_TYPE *content; /* NULL where absent */
+    struct span type;   /* an OID's content octets, as everywhere below */
+    struct der content; /* tag 0 where absent */
 };
 
-struct scep_issuer_serial {
-    ASN1_TYPE *issuer;
-    ASN1_INTEGER *serial;
+struct scep_algorithm {
+    struct span oid; /* empty in an algorithm that is absent */
+    struct der parameter;
 };
 
 /* SignerIdentifier and RecipientIdentifier: one and the same CHOICE. */
-enum scep_entity_id_type { SCEP_ENTITY_ISSUER_SERIAL, SCEP_ENTITY_KEY_ID };
-
 struct scep_entity_id {
-    int type; /* enum scep_entity_id_type; -1 in an empty one */
-    union {
-        struct scep_issuer_serial *issuer_serial;
-        ASN1_OCTET_STRING *key_id;
-    } value;
+    bool is_key_id;
+    struct span key_id;
+    struct span issuer; /* the whole element */
+    struct span serial; /* content octets; may be negative */
 };
 
-struct scep_asn1_attribute {
-    ASN1_OBJECT *type;
-    STACK_OF(ASN1_TYPE) *values;
+struct scep_attribute_item {
+    struct span type;
+    struct span values; /* content of the SET */
+    size_t value_count;
+    struct der first; /* tag 0 where there are no values */
 };
 
 struct scep_signer_info {
-    int32_t version;
-    struct scep_entity_id *id;
-    X509_ALGOR *digest;
-    OPENSSL_STACK *signed_attributes; /* of struct scep_asn1_attribute; NULL where absent */
-    X509_ALGOR *signature_algorithm;
-    ASN1_OCTET_STRING *signature;
-    OPENSSL_STACK *unsigned_attributes;
+    struct scep_entity_id id;
+    struct scep_algorithm digest;
+    struct der signed_attributes; /* [0] over the SET OF; tag 0 where absent */
+    struct scep_algorithm signature_algorithm;
+    struct span signature;
 };
 
 struct scep_signed_data {
-    int32_t version;
-    STACK_OF(X509_ALGOR) *digests;
-    struct scep_content_info *content;
-    STACK_OF(ASN1_TYPE) *certificates; /* NULL where absent */
-    STACK_OF(ASN1_TYPE) *crls;         /* NULL where absent */
-    OPENSSL_STACK *signers;             /* of struct scep_signer_info */
+    size_t digest_count;
+    struct scep_content_info content;
+    struct span certificates; /* content of the SET; empty where absent */
+    size_t certificate_count;
+    struct scep_signer_info signer; /* the first one */
+    size_t signer_count;
 };
 
 struct scep_encrypted_content {
-    ASN1_OBJECT *type;
-    X509_ALGOR *cipher;
-    ASN1_OCTET_STRING *bytes; /* NULL where absent */
+    struct span type;
+    struct scep_algorithm cipher;
+    struct span bytes; /* empty where absent */
 };
 
 struct scep_enveloped_data {
-    int32_t version;
-    STACK_OF(ASN1_TYPE) *recipients;
-    struct scep_encrypted_content *content;
-    STACK_OF(ASN1_TYPE) *unprotected_attributes;
+    struct der recipient; /* the first one; tag 0 where there is none */
+    size_t recipient_count;
+    struct scep_encrypted_content content;
 };
 
 struct scep_key_transport {
-    int32_t version;
-    struct scep_entity_id *id;
-    X509_ALGOR *algorithm;
-    ASN1_OCTET_STRING *encrypted_key;
+    struct scep_entity_id id;
+    struct scep_algorithm algorithm;
+    struct span encrypted_key;
 };
 
-/* RSAES-OAEP-params, RFC 4055 s4.1; NULL where the default stands. */
+/* RSAES-OAEP-params, RFC 4055 s4.1. */
 struct scep_oaep_parameters {
-    X509_ALGOR *hash;
-    X509_ALGOR *mask;
-    X509_ALGOR *source;
+    struct scep_algorithm hash;
+    struct scep_algorithm mask;
+    struct scep_algorithm source;
 };
 
-/* Read a whole span as one structure; NULL when it is anything else, or something follows it. */
-struct scep_content_info *scep_content_info_read(struct span der);
-struct scep_signed_data *scep_signed_data_read(struct span der);
-struct scep_enveloped_data *scep_enveloped_data_read(struct span der);
-struct scep_key_transport *scep_key_transport_read(struct span der);
-struct scep_oaep_parameters *scep_oaep_parameters_read(struct span der);
-X509_ALGOR *scep_algorithm_read(struct span der);
+/* `joined`: where OCTET STRINGs under an implicit tag are put that came in segments (BER).  Given empty first,
+ * one for a message and what is inside of it, and kept as long as what was read. */
+MUST_USE enum status scep_content_info_read(struct span der, struct scep_content_info *out);
+MUST_USE enum status scep_signed_data_read(struct span der, struct buf *joined, struct scep_signed_data *out);
+MUST_USE enum status scep_enveloped_data_read(struct span der, struct buf *joined, struct scep_enveloped_data *out);
+MUST_USE enum status scep_key_transport_read(struct span der, struct buf *joined, struct scep_key_transport *out);
+MUST_USE enum status scep_oaep_parameters_read(struct span der, struct scep_oaep_parameters *out);
+MUST_USE enum status scep_algorithm_read(struct span der, struct scep_algorithm *out);
 
-void scep_content_info_free(struct scep_content_info *value);
-void scep_signed_data_free(struct scep_signed_data *value);
-void scep_enveloped_data_free(struct scep_enveloped_data *value);
-void scep_key_transport_free(struct scep_key_transport *value);
-void scep_oaep_parameters_free(struct scep_oaep_parameters *value);
+/* Take the next element of any type off a SET OF.  BAD_INPUT: malformed, also inside one of the simple types. */
+MUST_USE enum status scep_element_next(struct span *rest, struct der *out);
 
-AUTO_FREE(scep_content_info_free, struct scep_content_info)
-AUTO_FREE(scep_signed_data_free, struct scep_signed_data)
-AUTO_FREE(scep_enveloped_data_free, struct scep_enveloped_data)
-AUTO_FREE(scep_key_transport_free, struct scep_key_transport)
-AUTO_FREE(scep_oaep_parameters_free, struct scep_oaep_parameters)
-AUTO_FREE(X509_ALGOR_free, X509_ALGOR)
-
-/* The signed attributes as the SET OF that is signed (RFC 5652 s5.4): in the order they came in,
- * or sorted as DER demands.  Replaces `out`. */
-enum scep_attribute_order { SCEP_ORDER_RECEIVED, SCEP_ORDER_SORTED };
-MUST_USE enum status scep_attributes_encode(const OPENSSL_STACK *attributes, enum scep_attribute_order order,
-                                            struct buf *out);
-
-/* Content octets, lent; empty for NULL. */
-struct span scep_asn1_string_bytes(const ASN1_STRING *string);
-struct span scep_asn1_oid_bytes(const ASN1_OBJECT *oid);
-
-/* What an ANY holds: the whole encoding of a SEQUENCE, SET or tagged type, the content octets of
- * a string, nothing for a type that is neither.  Lent. */
-struct span scep_asn1_any_bytes(const ASN1_TYPE *any);
+/* Take the next Attribute off a SET OF. */
+MUST_USE enum status scep_attribute_next(struct span *rest, struct scep_attribute_item *out);
 
 /* An OID as its usual name or in dotted form, for error texts. */
 #define SCEP_OID_TEXT_BYTES 80
-void scep_asn1_oid_text(const ASN1_OBJECT *oid, char text[SCEP_OID_TEXT_BYTES]);
+void scep_oid_text(struct span oid, char text[SCEP_OID_TEXT_BYTES]);

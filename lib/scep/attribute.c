@@ -4,6 +4,7 @@
 #include "lib/scep/scep.h"
 
 #include <inttypes.h>
+#include <openssl/asn1.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,10 +17,13 @@
 
 /* A transactionID is opaque, and so is the kind of character string that it comes in. */
 #define CHARACTER_STRINGS                                                                     \
-    (TYPE(V_ASN1_PRINTABLESTRING) | TYPE(V_ASN1_UTF8STRING) | TYPE(V_ASN1_IA5STRING) |        \
-     TYPE(V_ASN1_T61STRING) | TYPE(V_ASN1_VISIBLESTRING) | TYPE(V_ASN1_NUMERICSTRING) |       \
-     TYPE(V_ASN1_GRAPHICSTRING) | TYPE(V_ASN1_GENERALSTRING) | TYPE(V_ASN1_UNIVERSALSTRING) | \
-     TYPE(V_ASN1_BMPSTRING))
+    (TYPE(DER_PRINTABLE_STRING) | TYPE(DER_UTF8_STRING) | TYPE(DER_IA5_STRING) |         \
+     TYPE(DER_T61_STRING) | TYPE(DER_VISIBLE_STRING) | TYPE(DER_NUMERIC_STRING) |        \
+     TYPE(GRAPHIC_STRING) | TYPE(GENERAL_STRING) | TYPE(DER_UNIVERSAL_STRING) | TYPE(DER_BMP_STRING))
+
+/* Nobody writes them any more. */
+#define GRAPHIC_STRING 0x19
+#define GENERAL_STRING 0x1b
 
 struct attribute_rule {
     const char *name;
@@ -31,9 +35,9 @@ struct attribute_rule {
     size_t max_bytes;
 };
 
-#define PRINTABLE TYPE(V_ASN1_PRINTABLESTRING), "a PrintableString"
-#define OCTETS TYPE(V_ASN1_OCTET_STRING), "an OCTET STRING"
-#define TIME (TYPE(V_ASN1_UTCTIME) | TYPE(V_ASN1_GENERALIZEDTIME)), "a Time"
+#define PRINTABLE TYPE(DER_PRINTABLE_STRING), "a PrintableString"
+#define OCTETS TYPE(DER_OCTET_STRING), "an OCTET STRING"
+#define TIME (TYPE(DER_UTC_TIME) | TYPE(DER_GENERALIZED_TIME)), "a Time"
 #define CMS(section) "RFC 5652 " section
 #define SCEP(section) "RFC 8894 " section
 
@@ -41,7 +45,7 @@ struct attribute_rule {
 /* clang-format off */
 static const struct attribute_rule rules[SCEP_ATTRIBUTE_COUNT] = {
     [SCEP_ATTRIBUTE_CONTENT_TYPE] =
-        { "contentType", CMS("s11.1"), SPAN_LITERAL(PKCS9 "\x03"), TYPE(V_ASN1_OBJECT), "an OBJECT IDENTIFIER", 0, 0 },
+        { "contentType", CMS("s11.1"), SPAN_LITERAL(PKCS9 "\x03"), TYPE(DER_OID), "an OBJECT IDENTIFIER", 1, SCEP_MESSAGE_MAX_BYTES },
     [SCEP_ATTRIBUTE_MESSAGE_DIGEST] =
         { "messageDigest", CMS("s11.2"), SPAN_LITERAL(PKCS9 "\x04"), OCTETS, 1, DIGEST_MAX_BYTES },
     [SCEP_ATTRIBUTE_SIGNING_TIME] =
@@ -77,79 +81,137 @@ const char *scep_attribute_source(enum scep_attribute kind)
     return rules[kind].source;
 }
 
+static inline void spans_free(struct span *spans)
+{
+    free(spans);
+}
+AUTO_FREE(spans_free, struct span)
+
 /* --- Reading ------------------------------------------------------------ */
 
 /* SCEP_ATTRIBUTE_COUNT for one we do not know. */
-static enum scep_attribute kind_of(const ASN1_OBJECT *oid)
+static enum scep_attribute kind_of(struct span oid)
 {
-    const struct span bytes = scep_asn1_oid_bytes(oid);
-
     for (size_t i = 0; i < SCEP_ATTRIBUTE_COUNT; i++)
-        if (span_equal(bytes, rules[i].oid))
+        if (span_equal(oid, rules[i].oid))
             return (enum scep_attribute)i;
-    if (span_equal(bytes, odd_fail_info_text_oid))
+    if (span_equal(oid, odd_fail_info_text_oid))
         return SCEP_ATTRIBUTE_FAIL_INFO_TEXT;
     return SCEP_ATTRIBUTE_COUNT;
 }
 
-static bool is_of_type(const ASN1_TYPE *value, uint32_t types)
+static bool is_of_type(const struct der *value, uint32_t types)
 {
-    return value->type >= 1 && value->type <= 30 && (types & TYPE(value->type));
+    return value->tag < 0x1f && (types & TYPE(value->tag));
 }
 
-bool scep_attribute_is_opaque_text(const ASN1_TYPE *value)
+bool scep_attribute_is_opaque_text(const struct der *value)
 {
-    return is_of_type(value, CHARACTER_STRINGS | TYPE(V_ASN1_OCTET_STRING));
+    return is_of_type(value, CHARACTER_STRINGS | TYPE(DER_OCTET_STRING));
 }
 
-static enum status check_value(const struct attribute_rule *rule, const ASN1_TYPE *value)
+static enum status check_value(const struct attribute_rule *rule, const struct der *value)
 {
-    const struct span bytes = scep_asn1_any_bytes(value);
+    const size_t len = value->content.len;
+    const bool is_universal = !(value->tag & 0xc0);
 
     if (!is_of_type(value, rule->types))
         return fail(BAD_INPUT, "%s: %s is of type %s, want %s", rule->source, rule->name,
-                    value->type > 0 && value->type < 31 ? ASN1_tag2str(value->type) : "unknown", rule->want);
-    if (bytes.len < rule->min_bytes || bytes.len > rule->max_bytes)
-        return fail(BAD_INPUT, "%s: %s is %zu bytes, want %zu to %zu", rule->source, rule->name, bytes.len,
+                    is_universal ? ASN1_tag2str(value->tag & 0x1f) : "unknown", rule->want);
+    if (len < rule->min_bytes || len > rule->max_bytes)
+        return fail(BAD_INPUT, "%s: %s is %zu bytes, want %zu to %zu", rule->source, rule->name, len,
                     rule->min_bytes, rule->max_bytes);
     return OK;
 }
 
-static enum status collect_one(const struct scep_asn1_attribute *attribute, const struct attribute_rule *rule,
+static enum status collect_one(const struct scep_attribute_item *attribute, const struct attribute_rule *rule,
                                struct scep_attribute_slot *slot, bool *is_seen)
 {
-    const int count = sk_ASN1_TYPE_num(attribute->values);
-
     slot->is_sound = false;
     if (*is_seen)
         return fail(BAD_INPUT, "%s: %s is there twice", rule->source, rule->name);
     *is_seen = true;
-    if (count > 0)
-        slot->value = sk_ASN1_TYPE_value(attribute->values, 0);
-    if (count != 1)
-        return fail(BAD_INPUT, "%s: %s has %d values, want 1", rule->source, rule->name, count);
-    TRY(check_value(rule, slot->value));
+    slot->value = attribute->first;
+    if (attribute->value_count != 1)
+        return fail(BAD_INPUT, "%s: %s has %zu values, want 1", rule->source, rule->name, attribute->value_count);
+    TRY(check_value(rule, &slot->value));
     slot->is_sound = true;
     return OK;
 }
 
-enum status scep_attributes_collect(const OPENSSL_STACK *attributes,
+enum status scep_attributes_collect(struct span attributes,
                                     struct scep_attribute_slot slots[SCEP_ATTRIBUTE_COUNT])
 {
     bool is_seen[SCEP_ATTRIBUTE_COUNT] = { false };
     char first_defect[256] = "";
 
-    for (int i = 0; i < OPENSSL_sk_num(attributes); i++) {
-        const struct scep_asn1_attribute *attribute = OPENSSL_sk_value(attributes, i);
-        const enum scep_attribute kind = kind_of(attribute->type);
+    while (attributes.len) {
+        struct scep_attribute_item attribute;
+        TRY(scep_attribute_next(&attributes, &attribute));
+        const enum scep_attribute kind = kind_of(attribute.type);
         if (kind == SCEP_ATTRIBUTE_COUNT)
             continue;
-        if (collect_one(attribute, &rules[kind], &slots[kind], &is_seen[kind]) != OK && !*first_defect)
+        if (collect_one(&attribute, &rules[kind], &slots[kind], &is_seen[kind]) != OK && !*first_defect)
             snprintf(first_defect, sizeof first_defect, "%s", fail_text());
     }
     if (*first_defect)
         return fail(BAD_INPUT, "%s", first_defect);
     return OK;
+}
+
+/* --- Sorting ------------------------------------------------------------ */
+
+/* X.690 s11.6: as octet strings, the shorter one padded with zeros; none of ours is a prefix of another. */
+static int compare_encodings(const void *a, const void *b)
+{
+    const struct span *left = a;
+    const struct span *right = b;
+    const size_t common = left->len < right->len ? left->len : right->len;
+    const int order = memcmp(left->ptr, right->ptr, common);
+
+    if (order != 0)
+        return order;
+    return (left->len > right->len) - (left->len < right->len);
+}
+
+/* Append `set` as a SET whose `count` elements are sorted. */
+static enum status put_sorted(struct der_writer *der, struct span set, size_t count)
+{
+    AUTO(spans_freep) struct span *elements = calloc(count + 1, sizeof *elements);
+
+    if (!elements)
+        return fail(FAULT, "no memory to sort %zu elements", count);
+    for (size_t i = 0; i < count; i++) {
+        struct der element;
+        TRY(der_next(&set, &element));
+        elements[i] = element.whole;
+    }
+    qsort(elements, count, sizeof *elements, compare_encodings);
+    const size_t mark = der_open(der, DER_SET);
+    for (size_t i = 0; i < count; i++)
+        der_put_raw(der, elements[i]);
+    der_close(der, mark);
+    return der_status(der);
+}
+
+enum status scep_attributes_sort(struct span attributes, struct buf *out)
+{
+    AUTO(buf_clear) struct buf items = { 0 };
+    struct der_writer der = { .out = &items };
+    struct der_writer sorted = { .out = out };
+    size_t count = 0;
+
+    for (; attributes.len; count++) {
+        struct scep_attribute_item item;
+        TRY(scep_attribute_next(&attributes, &item));
+        const size_t mark = der_open(&der, DER_SEQUENCE);
+        der_put(&der, DER_OID, item.type);
+        TRY(put_sorted(&der, item.values, item.value_count));
+        der_close(&der, mark);
+    }
+    TRY(der_status(&der));
+    out->len = 0;
+    return put_sorted(&sorted, buf_span(&items), count);
 }
 
 /* --- Writing ------------------------------------------------------------ */
@@ -212,19 +274,6 @@ void scep_attributes_add_time(struct scep_attributes *attributes, int64_t when_s
     else
         scep_attributes_add(attributes, SCEP_ATTRIBUTE_SIGNING_TIME, DER_GENERALIZED_TIME,
                             span_of(text, len));
-}
-
-/* X.690 s11.6: as octet strings, the shorter one padded with zeros; none of ours is a prefix of another. */
-static int compare_encodings(const void *a, const void *b)
-{
-    const struct span *left = a;
-    const struct span *right = b;
-    const size_t common = left->len < right->len ? left->len : right->len;
-    const int order = memcmp(left->ptr, right->ptr, common);
-
-    if (order != 0)
-        return order;
-    return (left->len > right->len) - (left->len < right->len);
 }
 
 enum status scep_attributes_write(const struct scep_attributes *attributes, struct buf *out)

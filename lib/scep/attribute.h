@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "lib/pki/der.h"
 #include "lib/scep/asn1.h"
 
 enum scep_attribute {
@@ -29,17 +28,20 @@ const char *scep_attribute_source(enum scep_attribute kind);
 /* --- Reading ------------------------------------------------------------ */
 
 struct scep_attribute_slot {
-    const ASN1_TYPE *value; /* lent, the first one; NULL where there is none */
-    bool is_sound;          /* exactly one, of the right type and size */
+    struct der value; /* the first one; tag 0 where there is none */
+    bool is_sound;    /* exactly one, of the right type and size */
 };
 
-/* Sort what came into slots.  All of it is looked at; the result tells of the first defect:
+/* Sort what came, the content of a SET OF Attribute, into slots.  All of it is looked at; the result tells of the first defect:
  * BAD_INPUT  doubled, empty or with several values, wrong type, wrong size */
-MUST_USE enum status scep_attributes_collect(const OPENSSL_STACK *attributes,
+MUST_USE enum status scep_attributes_collect(struct span attributes,
                                              struct scep_attribute_slot slots[SCEP_ATTRIBUTE_COUNT]);
 
 /* True for every kind of character string, and for an OCTET STRING. */
-bool scep_attribute_is_opaque_text(const ASN1_TYPE *value);
+bool scep_attribute_is_opaque_text(const struct der *value);
+
+/* The same attributes as DER wants them, the SETs sorted that they are and hold; replaces `out`. */
+MUST_USE enum status scep_attributes_sort(struct span attributes, struct buf *out);
 
 /* --- Writing ------------------------------------------------------------ */
 

@@ -11,11 +11,12 @@
 
 #define KEY_MAX_BYTES 32
 #define BLOCK_MAX_BYTES 16
+#define ENVELOPE_ROOM 512 /* more than what stands around what is encrypted, the issuer and the key */
 
 /* --- Shape ---------------------------------------------------------------- */
 
 /* The RecipientInfo choices that are refused, by tag. */
-static const char *recipient_kind(const ASN1_TYPE *recipient)
+static const char *recipient_kind(uint8_t tag)
 {
     static const char *const names[] = {
         [1] = "KeyAgreeRecipientInfo",
@@ -23,34 +24,32 @@ static const char *recipient_kind(const ASN1_TYPE *recipient)
         [3] = "PasswordRecipientInfo",
         [4] = "OtherRecipientInfo",
     };
-    const struct span der = scep_asn1_any_bytes(recipient);
+    const unsigned number = tag & 0x1fu;
 
-    if (recipient->type != V_ASN1_OTHER || der.len == 0)
+    if (!(tag & 0xc0) || number >= COUNT_OF(names) || !names[number])
         return "unknown RecipientInfo";
-    const unsigned tag = der.ptr[0] & 0x1fu;
-    return tag < COUNT_OF(names) && names[tag] ? names[tag] : "unknown RecipientInfo";
+    return names[number];
 }
 
 static enum status read_recipient(struct scep_message *m)
 {
-    const STACK_OF(ASN1_TYPE) *recipients = m->envelope->recipients;
-    const int count = sk_ASN1_TYPE_num(recipients);
+    const struct der *recipient = &m->envelope.recipient;
 
-    if (count != 1)
-        return fail(BAD_INPUT, "RFC 8894 s3.2.2: %d recipients, want 1", count);
-    const ASN1_TYPE *recipient = sk_ASN1_TYPE_value(recipients, 0);
-    if (recipient->type != V_ASN1_SEQUENCE)
+    if (m->envelope.recipient_count != 1)
+        return fail(BAD_INPUT, "RFC 8894 s3.2.2: %zu recipients, want 1", m->envelope.recipient_count);
+    if (recipient->tag != DER_SEQUENCE)
         return fail(BAD_INPUT, "RFC 8894 s3.1: the recipient is by %s, want KeyTransRecipientInfo",
-                    recipient_kind(recipient));
-    m->transport = scep_key_transport_read(scep_asn1_any_bytes(recipient));
-    if (!m->transport)
-        return fail(BAD_INPUT, "RFC 5652 s6.2.1: the KeyTransRecipientInfo does not decode");
+                    recipient_kind(recipient->tag));
+    const enum status status = scep_key_transport_read(recipient->whole, &m->joined, &m->transport);
+    if (status != OK)
+        return fail_in(status, "RFC 5652 s6.2.1: the KeyTransRecipientInfo does not decode");
+    m->has_transport = true;
     return OK;
 }
 
 static enum status read_padding(struct scep_message *m)
 {
-    const enum status status = scep_key_transport_padding(m->transport->algorithm, &m->padding);
+    const enum status status = scep_key_transport_padding(&m->transport.algorithm, &m->padding);
 
     m->padding_is_known = status == OK;
     m->header.oaep = status == OK && m->padding != KEY_PADDING_PKCS1;
@@ -62,42 +61,56 @@ static enum status read_padding(struct scep_message *m)
 
 static enum status read_encrypted_content(struct scep_message *m)
 {
-    const struct scep_encrypted_content *content = m->envelope->content;
+    const struct scep_encrypted_content *content = &m->envelope.content;
     char type[SCEP_OID_TEXT_BYTES];
 
-    if (!span_equal(scep_asn1_oid_bytes(content->type), scep_oid_data)) {
-        scep_asn1_oid_text(content->type, type);
+    if (!span_equal(content->type, scep_oid_data)) {
+        scep_oid_text(content->type, type);
         return fail(BAD_INPUT, "RFC 8894 s3.2.2: the encrypted content is of type %s, want data", type);
     }
-    if (!content->bytes || ASN1_STRING_length(content->bytes) == 0)
+    if (content->bytes.len == 0)
         return fail(BAD_INPUT, "RFC 8894 s3.2.2: no encryptedContent");
-    m->cipher = scep_cipher_rule_of(content->cipher);
+    m->cipher = scep_cipher_rule_of(&content->cipher);
     if (!m->cipher)
         return OK;
     m->header.cipher = m->cipher->cipher;
-    const ASN1_TYPE *iv = content->cipher->parameter;
-    if (!iv || iv->type != V_ASN1_OCTET_STRING || scep_asn1_any_bytes(iv).len != m->cipher->block_bytes)
+    const struct der *iv = &content->cipher.parameter;
+    if (iv->tag != DER_OCTET_STRING || iv->content.len != m->cipher->block_bytes)
         return fail(BAD_INPUT, "RFC 3565 s2.3.1: the parameter of %s is not an IV of %zu bytes",
                     m->cipher->name, m->cipher->block_bytes);
     return OK;
 }
 
+/* What was signed are the octets that came, so where they are not DER there must be a copy that is. */
+static enum status read_content_info(struct scep_message *m, struct scep_content_info *out)
+{
+    struct span der = m->content;
+
+    if (der_check(der) != OK) {
+        TRY(ber_to_der(der, &m->inside));
+        der = buf_span(&m->inside);
+    }
+    return scep_content_info_read(der, out);
+}
+
 enum status scep_envelope_read(struct scep_message *m)
 {
     char type[SCEP_OID_TEXT_BYTES];
-    AUTO(scep_content_info_freep) struct scep_content_info *inner = scep_content_info_read(m->content);
+    struct scep_content_info inner;
 
-    if (!inner)
-        return fail(BAD_INPUT, "RFC 8894 s3.2.2: the signed content is not a ContentInfo");
-    if (!span_equal(scep_asn1_oid_bytes(inner->type), scep_oid_enveloped_data)) {
-        scep_asn1_oid_text(inner->type, type);
+    enum status status = read_content_info(m, &inner);
+    if (status != OK)
+        return fail_in(status, "RFC 8894 s3.2.2: the signed content is not a ContentInfo");
+    if (!span_equal(inner.type, scep_oid_enveloped_data)) {
+        scep_oid_text(inner.type, type);
         return fail(BAD_INPUT, "RFC 8894 s3.2.2: the signed content is of type %s, want envelopedData", type);
     }
-    if (!inner->content || inner->content->type != V_ASN1_SEQUENCE)
+    if (inner.content.tag != DER_SEQUENCE)
         return fail(BAD_INPUT, "RFC 5652 s6.1: envelopedData without an EnvelopedData");
-    m->envelope = scep_enveloped_data_read(scep_asn1_any_bytes(inner->content));
-    if (!m->envelope)
-        return fail(BAD_INPUT, "RFC 5652 s6.1: the EnvelopedData does not decode");
+    status = scep_enveloped_data_read(inner.content.whole, &m->joined, &m->envelope);
+    if (status != OK)
+        return fail_in(status, "RFC 5652 s6.1: the EnvelopedData does not decode");
+    m->has_envelope = true;
     TRY(read_encrypted_content(m));
     TRY(read_recipient(m));
     return read_padding(m);
@@ -181,7 +194,7 @@ static const struct scep_identity *find_recipient(const struct scep_message *m,
                                                   const struct scep_identity *recipients, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (scep_entity_is(m->transport->id, recipients[i].cert))
+        if (scep_entity_is(&m->transport.id, recipients[i].cert))
             return &recipients[i];
     return NULL;
 }
@@ -193,20 +206,19 @@ enum status scep_message_decrypt(struct scep_message *message, const struct scep
 
     if (!message->is_proved)
         return fail(BAD_INPUT, "RFC 8894 s3.1: a message is proved before it is decrypted");
-    if (!message->transport || !message->cipher)
+    if (!message->has_transport || !message->cipher)
         return fail(BAD_INPUT, "RFC 8894 s3.2.2: there is no pkcsPKIEnvelope");
     const struct scep_cipher_rule *cipher = message->cipher;
     const struct scep_identity *recipient = find_recipient(message, recipients, recipient_count);
     if (!recipient)
         return not_opened(plain);
     TRY(prepare_cipher(cipher));
-    const struct scep_encrypted_content *content = message->envelope->content;
-    memcpy(key.iv, scep_asn1_any_bytes(content->cipher->parameter).ptr, cipher->block_bytes);
-    TRY(private_key_decrypt(recipient->key, message->padding,
-                            scep_asn1_string_bytes(message->transport->encrypted_key), cipher->key_bytes,
+    const struct scep_encrypted_content *content = &message->envelope.content;
+    memcpy(key.iv, content->cipher.parameter.content.ptr, cipher->block_bytes);
+    TRY(private_key_decrypt(recipient->key, message->padding, message->transport.encrypted_key, cipher->key_bytes,
                             key.key));
     plain->len = 0;
-    if (!run_cipher(cipher, &key, false, scep_asn1_string_bytes(content->bytes), plain) ||
+    if (!run_cipher(cipher, &key, false, content->bytes, plain) ||
         !is_one_sequence(buf_span(plain)))
         return not_opened(plain);
     return OK;
@@ -265,6 +277,8 @@ static enum status write_envelope(const struct scep_cipher_rule *cipher, const s
     TRY(cert_get_key(recipient, &to));
     TRY(public_key_encrypt(to, padding, span_of(key->key, cipher->key_bytes), &encrypted_key));
     out->len = 0;
+    if (!buf_reserve(out, plain.len + encrypted_key.len + cert_get_issuer(recipient).len + ENVELOPE_ROOM))
+        der.status = fail(FAULT, "no room for an envelope of %zu bytes", plain.len);
     const size_t info = der_open(&der, DER_SEQUENCE);
     der_put(&der, DER_OID, scep_oid_enveloped_data);
     const size_t explicit = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
@@ -287,8 +301,8 @@ enum status scep_envelope_build(struct span plain, struct cert *recipient, enum 
     if (!rule)
         return fail(BAD_INPUT, "RFC 8894 s2.9: no content cipher is chosen");
     TRY(prepare_cipher(rule));
-    if (RAND_priv_bytes(key.key, (int)rule->key_bytes) != 1 ||
-        RAND_bytes(key.iv, (int)rule->block_bytes) != 1)
+    /* Key and IV at once: asking costs more than what is given. */
+    if (RAND_priv_bytes((uint8_t *)&key, sizeof key) != 1)
         return fail(FAULT, "libcrypto has no random bytes");
     return write_envelope(rule, &key, recipient, padding, plain, out);
 }

@@ -11,9 +11,9 @@ void scep_message_free(struct scep_message *message)
 {
     if (!message)
         return;
-    scep_signed_data_free(message->signed_data);
-    scep_enveloped_data_free(message->envelope);
-    scep_key_transport_free(message->transport);
+    buf_clear(&message->der);
+    buf_clear(&message->inside);
+    buf_clear(&message->joined);
     cert_free(message->signer);
     free(message);
 }
@@ -53,11 +53,10 @@ static struct span without_leading_zeros(struct span octets)
     return octets;
 }
 
-static bool serial_is(const ASN1_INTEGER *serial, struct span octets)
+static bool serial_is(struct span serial, struct span octets)
 {
-    /* libcrypto keeps sign and magnitude; certificates with negative serials are none of ours. */
-    return ASN1_STRING_type(serial) == V_ASN1_INTEGER &&
-           span_equal(without_leading_zeros(scep_asn1_string_bytes(serial)), without_leading_zeros(octets));
+    /* Certificates with negative serials are none of ours. */
+    return !(serial.ptr[0] & 0x80) && span_equal(without_leading_zeros(serial), without_leading_zeros(octets));
 }
 
 static bool is_same_name(struct span a, struct span b)
@@ -67,86 +66,98 @@ static bool is_same_name(struct span a, struct span b)
 
 bool scep_entity_is(const struct scep_entity_id *id, const struct cert *cert)
 {
-    if (id->type == SCEP_ENTITY_KEY_ID) {
+    if (id->is_key_id) {
         const struct span key_id = cert_get_subject_key_id(cert);
-        return key_id.len && span_equal(key_id, scep_asn1_string_bytes(id->value.key_id));
+        return key_id.len && span_equal(key_id, id->key_id);
     }
-    const struct scep_issuer_serial *is = id->value.issuer_serial;
-    return serial_is(is->serial, cert_get_serial(cert)) &&
-           is_same_name(scep_asn1_any_bytes(is->issuer), cert_get_issuer(cert));
+    return serial_is(id->serial, cert_get_serial(cert)) && is_same_name(id->issuer, cert_get_issuer(cert));
 }
 
 /* By sid and not by position: in a reply the first one may well be the issued certificate.
  * Those that cannot be read cannot have signed it either, and are passed over. */
 static enum status find_signer(struct scep_message *m)
 {
-    const STACK_OF(ASN1_TYPE) *certificates = m->signed_data->certificates;
-    const int count = certificates ? sk_ASN1_TYPE_num(certificates) : 0;
+    const size_t count = m->signed_data.certificate_count;
+    struct span rest = m->signed_data.certificates;
 
-    for (int i = 0; i < count && i < SCEP_CERTIFICATES_MAX; i++) {
-        const ASN1_TYPE *any = sk_ASN1_TYPE_value(certificates, i);
+    for (size_t i = 0; i < count && i < SCEP_CERTIFICATES_MAX && !m->signer; i++) {
+        struct der element;
         AUTO(cert_freep) struct cert *cert = NULL;
-        if (any->type != V_ASN1_SEQUENCE || cert_parse(scep_asn1_any_bytes(any), &cert) != OK)
-            continue;
-        if (!m->signer && scep_entity_is(m->signer_info->id, cert)) {
+        TRY(scep_element_next(&rest, &element));
+        if (element.tag == DER_SEQUENCE && cert_parse(element.whole, &cert) == OK &&
+            scep_entity_is(&m->signed_data.signer.id, cert))
             m->signer = take(cert);
-            break;
-        }
     }
     if (count > SCEP_CERTIFICATES_MAX)
-        return fail(BAD_INPUT, "RFC 8894 s2.3: %d certificates in a message, want %d at most", count,
+        return fail(BAD_INPUT, "RFC 8894 s2.3: %zu certificates in a message, want %d at most", count,
                     SCEP_CERTIFICATES_MAX);
     return OK;
 }
 
 /* --- SignedData ------------------------------------------------------------ */
 
-static enum status read_signed_data(struct scep_message *m, struct span der)
+/* The one copy of the message is in DER, whatever came. */
+static enum status read_outer(struct scep_message *m, struct span sent, struct span *signed_data)
 {
     char type[SCEP_OID_TEXT_BYTES];
-    AUTO(scep_content_info_freep) struct scep_content_info *outer = scep_content_info_read(der);
+    struct scep_content_info outer;
 
-    if (!outer)
-        return fail(BAD_INPUT, "RFC 5652 s3: %zu bytes that are not one ContentInfo", der.len);
-    scep_asn1_oid_text(outer->type, type);
-    if (!span_equal(scep_asn1_oid_bytes(outer->type), scep_oid_signed_data))
+    enum status status = der_check(sent) == OK ? buf_append(&m->der, sent) : ber_to_der(sent, &m->der);
+    if (status == OK)
+        status = scep_content_info_read(buf_span(&m->der), &outer);
+    if (status != OK)
+        return fail_in(status, "RFC 5652 s3: %zu bytes that are not one ContentInfo", sent.len);
+    if (!span_equal(outer.type, scep_oid_signed_data)) {
+        scep_oid_text(outer.type, type);
         return fail(BAD_INPUT, "RFC 8894 s3.2: a content of type %s, want signedData", type);
-    if (!outer->content || outer->content->type != V_ASN1_SEQUENCE)
+    }
+    if (outer.content.tag != DER_SEQUENCE)
         return fail(BAD_INPUT, "RFC 5652 s5.1: signedData without a SignedData");
-    m->signed_data = scep_signed_data_read(scep_asn1_any_bytes(outer->content));
-    if (!m->signed_data)
-        return fail(BAD_INPUT, "RFC 5652 s5.1: the SignedData does not decode");
-    const int signers = OPENSSL_sk_num(m->signed_data->signers);
-    if (signers != 1)
-        return fail(BAD_INPUT, "RFC 8894 s3.2: %d SignerInfos, want 1", signers);
-    m->signer_info = OPENSSL_sk_value(m->signed_data->signers, 0);
-    if (!m->signer_info->signed_attributes)
+    *signed_data = outer.content.whole;
+    return OK;
+}
+
+static enum status read_signed_data(struct scep_message *m, struct span sent)
+{
+    struct scep_signed_data *data = &m->signed_data;
+    struct span der;
+
+    TRY(read_outer(m, sent, &der));
+    const enum status status = scep_signed_data_read(der, &m->joined, data);
+    if (status != OK)
+        return fail_in(status, "RFC 5652 s5.1: the SignedData does not decode");
+    if (data->signer_count != 1)
+        return fail(BAD_INPUT, "RFC 8894 s3.2: %zu SignerInfos, want 1", data->signer_count);
+    if (!data->signer.signed_attributes.tag)
         return fail(BAD_INPUT, "RFC 8894 s3.2: the SignerInfo has no signed attributes");
+    /* RFC 5652 s5.4: signed is the SET OF, not the [0].  The copy is ours. */
+    m->signed_attributes = data->signer.signed_attributes.whole;
+    m->der.ptr[m->signed_attributes.ptr - m->der.ptr] = DER_SET;
     return OK;
 }
 
 /* encapContentInfo: data, and in it an OCTET STRING or nothing. */
 static enum status read_content(struct scep_message *m)
 {
-    const struct scep_content_info *content = m->signed_data->content;
+    const struct scep_content_info *content = &m->signed_data.content;
     char type[SCEP_OID_TEXT_BYTES];
 
-    if (!span_equal(scep_asn1_oid_bytes(content->type), scep_oid_data)) {
-        scep_asn1_oid_text(content->type, type);
+    if (!span_equal(content->type, scep_oid_data)) {
+        scep_oid_text(content->type, type);
         return fail(BAD_INPUT, "RFC 8894 s3.2: eContentType is %s, want data", type);
     }
-    if (!content->content)
+    if (!content->content.tag)
         return OK;
-    if (content->content->type != V_ASN1_OCTET_STRING)
+    if (content->content.tag != DER_OCTET_STRING)
         return fail(BAD_INPUT, "RFC 5652 s5.2: eContent is not an OCTET STRING");
-    m->content = scep_asn1_any_bytes(content->content);
+    m->content = content->content.content;
     m->has_content = m->content.len > 0;
     return OK;
 }
 
 static enum status check_digest_algorithms(const struct scep_message *m)
 {
-    if (sk_X509_ALGOR_num(m->signed_data->digests) == 0)
+    if (m->signed_data.digest_count == 0)
         return fail(BAD_INPUT, "RFC 5652 s5.1: digestAlgorithms is empty");
     return OK;
 }
@@ -174,7 +185,7 @@ static enum status read_number(const struct scep_message *m, enum scep_attribute
 
     if (!slot->is_sound)
         return OK;
-    *out = decimal_value(scep_asn1_any_bytes(slot->value));
+    *out = decimal_value(slot->value.content);
     if (*out < 0)
         return fail(BAD_INPUT, "%s: %s is not a decimal number from 0 to 255", scep_attribute_source(kind),
                     scep_attribute_name(kind));
@@ -193,10 +204,10 @@ static enum status read_message_type(struct scep_message *m)
 /* An answer must repeat the transactionID, so this one is read even where it is of an odd type or doubled. */
 static enum status read_transaction(struct scep_message *m)
 {
-    const ASN1_TYPE *value = m->attributes[SCEP_ATTRIBUTE_TRANSACTION].value;
-    const struct span bytes = scep_asn1_any_bytes(value);
+    const struct der *value = &m->attributes[SCEP_ATTRIBUTE_TRANSACTION].value;
+    const struct span bytes = value->content;
 
-    if (!value)
+    if (!value->tag)
         return fail(BAD_INPUT, "RFC 8894 s3.2.1.1: no transactionID");
     if (!scep_attribute_is_opaque_text(value))
         return fail(BAD_INPUT, "RFC 8894 s3.2.1.1: transactionID is not a string");
@@ -210,12 +221,11 @@ static enum status read_transaction(struct scep_message *m)
 /* Whatever nonce came is echoed. */
 static struct span nonce_bytes(const struct scep_message *m, enum scep_attribute kind)
 {
-    const ASN1_TYPE *value = m->attributes[kind].value;
-    const struct span bytes = scep_asn1_any_bytes(value);
+    const struct der *value = &m->attributes[kind].value;
 
-    if (!value || value->type != V_ASN1_OCTET_STRING || bytes.len > SCEP_NONCE_MAX_BYTES)
+    if (value->tag != DER_OCTET_STRING || value->content.len > SCEP_NONCE_MAX_BYTES)
         return span_of(NULL, 0);
-    return bytes;
+    return value->content;
 }
 
 static void read_header(struct scep_message *m)
@@ -228,15 +238,15 @@ static void read_header(struct scep_message *m)
     h->sender_nonce = nonce_bytes(m, SCEP_ATTRIBUTE_SENDER_NONCE);
     h->recipient_nonce = nonce_bytes(m, SCEP_ATTRIBUTE_RECIPIENT_NONCE);
     if (m->attributes[SCEP_ATTRIBUTE_FAIL_INFO_TEXT].is_sound)
-        h->fail_info_text = scep_asn1_any_bytes(m->attributes[SCEP_ATTRIBUTE_FAIL_INFO_TEXT].value);
-    h->digest = scep_digest_of(m->signer_info->digest);
+        h->fail_info_text = m->attributes[SCEP_ATTRIBUTE_FAIL_INFO_TEXT].value.content;
+    h->digest = scep_digest_of(&m->signed_data.signer.digest);
 }
 
 /* --- What each kind of message must have ----------------------------------- */
 
 static enum status check_present(const struct scep_message *m, enum scep_attribute kind)
 {
-    if (!m->attributes[kind].value)
+    if (!m->attributes[kind].value.tag)
         return fail(BAD_INPUT, "%s: no %s", scep_attribute_source(kind), scep_attribute_name(kind));
     return OK;
 }
@@ -295,7 +305,7 @@ enum status scep_message_parse(struct span der, struct scep_message **out)
     m->header.pki_status = -1;
     m->header.fail_info = -1;
     TRY(read_signed_data(m, der));
-    remember(m, scep_attributes_collect(m->signer_info->signed_attributes, m->attributes));
+    remember(m, scep_attributes_collect(m->signed_data.signer.signed_attributes.content, m->attributes));
     TRY(read_transaction(m));
     read_header(m);
     remember(m, check_digest_algorithms(m));

@@ -12,15 +12,21 @@
 #define SCEP_CERTIFICATES_MAX 16
 
 struct scep_message {
-    struct scep_signed_data *signed_data;
-    const struct scep_signer_info *signer_info; /* lent from signed_data */
-    struct span content;                        /* eContent's octets, empty where there are none */
+    struct buf der;    /* the message; every span below is lent from it, or from the two behind it: */
+    struct buf inside; /* eContent, where DER had to be made of it */
+    struct buf joined; /* octets that came in segments */
+
+    struct scep_signed_data signed_data;
+    struct span signed_attributes; /* as the SET OF that is signed */
+    struct span content;           /* eContent's octets as they came, empty where there are none */
     bool has_content;
     struct scep_attribute_slot attributes[SCEP_ATTRIBUTE_COUNT];
     struct cert *signer; /* NULL where it is not embedded */
 
-    struct scep_enveloped_data *envelope;  /* NULL where there is none, or it is unreadable */
-    struct scep_key_transport *transport;  /* its one recipient */
+    bool has_envelope; /* false where there is none, or it is unreadable */
+    struct scep_enveloped_data envelope;
+    bool has_transport;
+    struct scep_key_transport transport;   /* its one recipient */
     const struct scep_cipher_rule *cipher; /* NULL for an unknown one */
     enum key_padding padding;
     bool padding_is_known;

@@ -7,8 +7,7 @@
 /* RFC 8894 s3.2.1.5 says 16 bytes; in a reply nothing hangs on the sender's. */
 static enum status check_nonce(const struct scep_message *m, const struct scep_policy *policy)
 {
-    const ASN1_TYPE *value = m->attributes[SCEP_ATTRIBUTE_SENDER_NONCE].value;
-    const size_t len = scep_asn1_any_bytes(value).len;
+    const size_t len = m->attributes[SCEP_ATTRIBUTE_SENDER_NONCE].value.content.len;
 
     if (m->header.message_type == SCEP_CERT_REP || len == SCEP_NONCE_BYTES)
         return OK;
@@ -17,13 +16,13 @@ static enum status check_nonce(const struct scep_message *m, const struct scep_p
     return fail(BAD_INPUT, "RFC 8894 s3.2.1.5: senderNonce is %zu bytes, want %d", len, SCEP_NONCE_BYTES);
 }
 
-static enum status refuse_algorithm(struct scep_message *m, const char *what, const X509_ALGOR *algorithm,
-                                    const char *want)
+static enum status refuse_algorithm(struct scep_message *m, const char *what,
+                                    const struct scep_algorithm *algorithm, const char *want)
 {
     char text[SCEP_OID_TEXT_BYTES];
 
     m->is_algorithm_refused = true;
-    scep_asn1_oid_text(algorithm->algorithm, text);
+    scep_oid_text(algorithm->oid, text);
     return fail(REFUSED, "RFC 8894 s3.5.2: %s %s is not accepted here, want %s", what, text, want);
 }
 
@@ -45,10 +44,10 @@ static bool is_digest_allowed(enum digest digest, const struct scep_policy *poli
 
 static enum status check_signature_algorithm(struct scep_message *m)
 {
-    const struct scep_signature_rule *rule = scep_signature_rule_of(m->signer_info->signature_algorithm);
+    const struct scep_signature_rule *rule = scep_signature_rule_of(&m->signed_data.signer.signature_algorithm);
 
     if (!rule)
-        return refuse_algorithm(m, "signature algorithm", m->signer_info->signature_algorithm,
+        return refuse_algorithm(m, "signature algorithm", &m->signed_data.signer.signature_algorithm,
                                 "RSA with PKCS #1 v1.5, or ECDSA");
     if (rule->digest != DIGEST_NONE && rule->digest != m->header.digest)
         return fail(BAD_INPUT, "RFC 5652 s5.3: the signature algorithm goes with %s, the digest is %s",
@@ -58,10 +57,10 @@ static enum status check_signature_algorithm(struct scep_message *m)
 
 static enum status check_envelope_algorithms(struct scep_message *m, const struct scep_policy *policy)
 {
-    if (!m->envelope)
+    if (!m->has_envelope)
         return OK;
     if (!m->cipher || (m->cipher->cipher == SCEP_DES3_CBC && !policy->allow_des3))
-        return refuse_algorithm(m, "content cipher", m->envelope->content->cipher, "AES-CBC");
+        return refuse_algorithm(m, "content cipher", &m->envelope.content.cipher, "AES-CBC");
     if (!m->padding_is_known) {
         m->is_algorithm_refused = true;
         return fail(REFUSED, "%s", m->padding_text);
@@ -72,7 +71,7 @@ static enum status check_envelope_algorithms(struct scep_message *m, const struc
 static enum status check_algorithms(struct scep_message *m, const struct scep_policy *policy)
 {
     if (!is_digest_allowed(m->header.digest, policy))
-        return refuse_algorithm(m, "digest", m->signer_info->digest, "SHA-256, SHA-384 or SHA-512");
+        return refuse_algorithm(m, "digest", &m->signed_data.signer.digest, "SHA-256, SHA-384 or SHA-512");
     TRY(check_signature_algorithm(m));
     return check_envelope_algorithms(m, policy);
 }
@@ -84,11 +83,11 @@ static enum status get_signer_key(struct scep_message *m, struct cert *given, st
 
     if (!signer)
         return fail(BAD_INPUT, "RFC 8894 s2.3: the certificate of the signer is not in the message");
-    if (given && !scep_entity_is(m->signer_info->id, given))
+    if (given && !scep_entity_is(&m->signed_data.signer.id, given))
         return fail(BAD_PROOF, "RFC 5652 s5.3: somebody else signed the message");
     TRY(cert_get_key(signer, out));
     const bool is_rsa = public_key_get_spec(*out).kind == KEY_RSA;
-    if (is_rsa != scep_signature_rule_of(m->signer_info->signature_algorithm)->is_rsa)
+    if (is_rsa != scep_signature_rule_of(&m->signed_data.signer.signature_algorithm)->is_rsa)
         return fail(BAD_INPUT, "RFC 5652 s5.3: the signature algorithm does not go with the signer's key");
     /* Known before anything is issued or a password burned: the answer could not be encrypted. */
     if (!is_rsa && m->header.message_type != SCEP_CERT_REP) {
@@ -101,9 +100,7 @@ static enum status get_signer_key(struct scep_message *m, struct cert *given, st
 
 static enum status check_content_type(const struct scep_message *m)
 {
-    const ASN1_TYPE *value = m->attributes[SCEP_ATTRIBUTE_CONTENT_TYPE].value;
-
-    if (!span_equal(scep_asn1_oid_bytes(value->value.object), scep_oid_data))
+    if (!span_equal(m->attributes[SCEP_ATTRIBUTE_CONTENT_TYPE].value.content, scep_oid_data))
         return fail(BAD_INPUT, "RFC 5652 s11.1: the contentType attribute differs from eContentType");
     return OK;
 }
@@ -112,7 +109,7 @@ static enum status check_message_digest(const struct scep_message *m)
 {
     uint8_t digest[DIGEST_MAX_BYTES];
     const size_t len = digest_bytes(m->header.digest, m->content, digest);
-    const struct span said = scep_asn1_any_bytes(m->attributes[SCEP_ATTRIBUTE_MESSAGE_DIGEST].value);
+    const struct span said = m->attributes[SCEP_ATTRIBUTE_MESSAGE_DIGEST].value.content;
 
     if (said.len != len)
         return fail(BAD_INPUT, "RFC 5652 s11.2: messageDigest is %zu bytes, want %zu", said.len, len);
@@ -124,17 +121,15 @@ static enum status check_message_digest(const struct scep_message *m)
 /* Signed is the DER of the SET OF, so sorted; but some sort nothing and sign what they send. */
 static enum status check_signature(const struct scep_message *m, struct public_key *key)
 {
-    AUTO(buf_clear) struct buf received = { 0 };
     AUTO(buf_clear) struct buf sorted = { 0 };
-    const OPENSSL_STACK *attributes = m->signer_info->signed_attributes;
-    const struct span signature = scep_asn1_string_bytes(m->signer_info->signature);
+    const struct scep_signer_info *signer = &m->signed_data.signer;
+    const struct span signature = signer->signature;
 
-    TRY(scep_attributes_encode(attributes, SCEP_ORDER_RECEIVED, &received));
-    const enum status status = public_key_verify(key, m->header.digest, buf_span(&received), signature);
+    const enum status status = public_key_verify(key, m->header.digest, m->signed_attributes, signature);
     if (status != BAD_PROOF)
         return status;
-    TRY(scep_attributes_encode(attributes, SCEP_ORDER_SORTED, &sorted));
-    if (!span_equal(buf_span(&received), buf_span(&sorted)) &&
+    TRY(scep_attributes_sort(signer->signed_attributes.content, &sorted));
+    if (!span_equal(m->signed_attributes, buf_span(&sorted)) &&
         public_key_verify(key, m->header.digest, buf_span(&sorted), signature) == OK)
         return OK;
     return fail(BAD_PROOF, "RFC 5652 s5.6: the signature does not hold");

@@ -34,7 +34,7 @@ static enum key_padding reply_padding(const struct scep_reply *reply)
 static void add_transaction(const struct scep_message *request, struct scep_attributes *attributes)
 {
     const struct span transaction = request->header.transaction;
-    const uint8_t sent_as = (uint8_t)request->attributes[SCEP_ATTRIBUTE_TRANSACTION].value->type;
+    const uint8_t sent_as = request->attributes[SCEP_ATTRIBUTE_TRANSACTION].value.tag;
     const uint8_t tag = span_is_printable_string(transaction) ? DER_PRINTABLE_STRING : sent_as;
 
     scep_attributes_add(attributes, SCEP_ATTRIBUTE_TRANSACTION, tag, transaction);
