@@ -66,7 +66,8 @@ static enum status ber_next(struct span *rest, struct ber *out)
         TRY(long_length(behind, length & 0x7f, &length));
     }
     if (length > behind.len - header)
-        return fail(BAD_INPUT, "BER: an element of %zu bytes where %zu are left", length, behind.len - header);
+        return fail(BAD_INPUT, "BER: an element of %zu bytes where %zu are left", length,
+                    behind.len - header);
     out->content = span_of(behind.ptr + header, length);
     *rest = span_of(behind.ptr + header + length, behind.len - header - length);
     return OK;
@@ -106,8 +107,9 @@ static bool is_string(uint8_t tag)
 {
     const uint8_t number = tag & 0x1f;
 
-    return (tag & 0xc0) == 0 && (number == DER_OCTET_STRING || number == 7 || number == DER_UTF8_STRING ||
-                                 (number >= DER_NUMERIC_STRING && number <= DER_BMP_STRING && number != 0x1d));
+    return (tag & 0xc0) == 0 &&
+           (number == DER_OCTET_STRING || number == 7 || number == DER_UTF8_STRING ||
+            (number >= DER_NUMERIC_STRING && number <= DER_BMP_STRING && number != 0x1d));
 }
 
 /* One segment of a string whose primitive tag is `tag`; some write that one instead of OCTET STRING's. */
@@ -134,7 +136,8 @@ static enum status put_segment(struct der_writer *der, struct span *rest, uint8_
 static enum status put_element(struct der_writer *der, struct span *rest, unsigned depth);
 
 /* `rest`: what stands behind the header. */
-static enum status put_constructed(struct der_writer *der, const struct ber *element, struct span *rest, unsigned depth)
+static enum status put_constructed(struct der_writer *der, const struct ber *element, struct span *rest,
+                                   unsigned depth)
 {
     const bool is_joined = is_string(element->tag);
     const uint8_t tag = element->tag & (uint8_t)~CONSTRUCTED;

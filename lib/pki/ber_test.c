@@ -132,15 +132,17 @@ static void what_cannot_be_read_inside_is_kept(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(odd); i++)
         assert_becomes(odd[i], odd[i]);
-    assert_becomes(SPAN_LITERAL("\x30\x80\x30\x01\xff\x05\x81\x00\x00\x00"), SPAN_LITERAL("\x30\x05\x30\x01\xff\x05\x00"));
+    assert_becomes(SPAN_LITERAL("\x30\x80\x30\x01\xff\x05\x81\x00\x00\x00"),
+                   SPAN_LITERAL("\x30\x05\x30\x01\xff\x05\x00"));
     assert_becomes(SPAN_LITERAL("\x30\x81\x03\x04\x05x"), SPAN_LITERAL("\x30\x03\x04\x05x"));
 }
 
 static void every_cut_is_refused(void **state)
 {
-    static const struct span whole = SPAN_LITERAL("\x30\x80\x06\x01\x2a\xa0\x80\x24\x80\x04\x82\x00\x01"
-                                                  "a\x04\x01"
-                                                  "b\x00\x00\x00\x00\xbf\x81\x01\x80\x05\x00\x00\x00\x00\x00");
+    static const struct span whole =
+        SPAN_LITERAL("\x30\x80\x06\x01\x2a\xa0\x80\x24\x80\x04\x82\x00\x01"
+                     "a\x04\x01"
+                     "b\x00\x00\x00\x00\xbf\x81\x01\x80\x05\x00\x00\x00\x00\x00");
     AUTO(buf_clear) struct buf out = { 0 };
 
     (void)state;

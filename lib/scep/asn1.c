@@ -281,7 +281,8 @@ enum status scep_signed_data_read(struct span der, struct buf *joined, struct sc
 
 /* --- EnvelopedData ----------------------------------------------------------------- */
 
-static enum status encrypted_content_next(struct span *rest, struct buf *joined, struct scep_encrypted_content *out)
+static enum status encrypted_content_next(struct span *rest, struct buf *joined,
+                                          struct scep_encrypted_content *out)
 {
     struct span inside;
 

@@ -83,8 +83,10 @@ struct scep_oaep_parameters {
  * one for a message and what is inside of it, and kept as long as what was read. */
 MUST_USE enum status scep_content_info_read(struct span der, struct scep_content_info *out);
 MUST_USE enum status scep_signed_data_read(struct span der, struct buf *joined, struct scep_signed_data *out);
-MUST_USE enum status scep_enveloped_data_read(struct span der, struct buf *joined, struct scep_enveloped_data *out);
-MUST_USE enum status scep_key_transport_read(struct span der, struct buf *joined, struct scep_key_transport *out);
+MUST_USE enum status scep_enveloped_data_read(struct span der, struct buf *joined,
+                                              struct scep_enveloped_data *out);
+MUST_USE enum status scep_key_transport_read(struct span der, struct buf *joined,
+                                             struct scep_key_transport *out);
 MUST_USE enum status scep_oaep_parameters_read(struct span der, struct scep_oaep_parameters *out);
 MUST_USE enum status scep_algorithm_read(struct span der, struct scep_algorithm *out);
 

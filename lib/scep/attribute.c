@@ -16,10 +16,10 @@
 #define ID_SCEP "\x2b\x06\x01\x05\x05\x07\x18"
 
 /* A transactionID is opaque, and so is the kind of character string that it comes in. */
-#define CHARACTER_STRINGS                                                                     \
-    (TYPE(DER_PRINTABLE_STRING) | TYPE(DER_UTF8_STRING) | TYPE(DER_IA5_STRING) |         \
-     TYPE(DER_T61_STRING) | TYPE(DER_VISIBLE_STRING) | TYPE(DER_NUMERIC_STRING) |        \
-     TYPE(GRAPHIC_STRING) | TYPE(GENERAL_STRING) | TYPE(DER_UNIVERSAL_STRING) | TYPE(DER_BMP_STRING))
+#define CHARACTER_STRINGS                                                                                \
+    (TYPE(DER_PRINTABLE_STRING) | TYPE(DER_UTF8_STRING) | TYPE(DER_IA5_STRING) | TYPE(DER_T61_STRING) |  \
+     TYPE(DER_VISIBLE_STRING) | TYPE(DER_NUMERIC_STRING) | TYPE(GRAPHIC_STRING) | TYPE(GENERAL_STRING) | \
+     TYPE(DER_UNIVERSAL_STRING) | TYPE(DER_BMP_STRING))
 
 /* Nobody writes them any more. */
 #define GRAPHIC_STRING 0x19
@@ -133,7 +133,8 @@ static enum status collect_one(const struct scep_attribute_item *attribute, cons
     *is_seen = true;
     slot->value = attribute->first;
     if (attribute->value_count != 1)
-        return fail(BAD_INPUT, "%s: %s has %zu values, want 1", rule->source, rule->name, attribute->value_count);
+        return fail(BAD_INPUT, "%s: %s has %zu values, want 1", rule->source, rule->name,
+                    attribute->value_count);
     TRY(check_value(rule, &slot->value));
     slot->is_sound = true;
     return OK;

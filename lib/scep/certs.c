@@ -75,7 +75,8 @@ static enum status read_certificates(const struct scep_signed_data *data, struct
     struct span rest = data->certificates;
 
     if (data->certificate_count > CERTS_MAX)
-        return fail(BAD_INPUT, "RFC 8894 s3.4: %zu certificates, want %d at most", data->certificate_count, CERTS_MAX);
+        return fail(BAD_INPUT, "RFC 8894 s3.4: %zu certificates, want %d at most", data->certificate_count,
+                    CERTS_MAX);
     while (rest.len) {
         struct der element;
         TRY(scep_element_next(&rest, &element));

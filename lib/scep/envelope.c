@@ -215,11 +215,10 @@ enum status scep_message_decrypt(struct scep_message *message, const struct scep
     TRY(prepare_cipher(cipher));
     const struct scep_encrypted_content *content = &message->envelope.content;
     memcpy(key.iv, content->cipher.parameter.content.ptr, cipher->block_bytes);
-    TRY(private_key_decrypt(recipient->key, message->padding, message->transport.encrypted_key, cipher->key_bytes,
-                            key.key));
+    TRY(private_key_decrypt(recipient->key, message->padding, message->transport.encrypted_key,
+                            cipher->key_bytes, key.key));
     plain->len = 0;
-    if (!run_cipher(cipher, &key, false, content->bytes, plain) ||
-        !is_one_sequence(buf_span(plain)))
+    if (!run_cipher(cipher, &key, false, content->bytes, plain) || !is_one_sequence(buf_span(plain)))
         return not_opened(plain);
     return OK;
 }

@@ -56,7 +56,8 @@ static struct span without_leading_zeros(struct span octets)
 static bool serial_is(struct span serial, struct span octets)
 {
     /* Certificates with negative serials are none of ours. */
-    return !(serial.ptr[0] & 0x80) && span_equal(without_leading_zeros(serial), without_leading_zeros(octets));
+    return !(serial.ptr[0] & 0x80) &&
+           span_equal(without_leading_zeros(serial), without_leading_zeros(octets));
 }
 
 static bool is_same_name(struct span a, struct span b)

@@ -44,7 +44,8 @@ static bool is_digest_allowed(enum digest digest, const struct scep_policy *poli
 
 static enum status check_signature_algorithm(struct scep_message *m)
 {
-    const struct scep_signature_rule *rule = scep_signature_rule_of(&m->signed_data.signer.signature_algorithm);
+    const struct scep_signature_rule *rule =
+        scep_signature_rule_of(&m->signed_data.signer.signature_algorithm);
 
     if (!rule)
         return refuse_algorithm(m, "signature algorithm", &m->signed_data.signer.signature_algorithm,

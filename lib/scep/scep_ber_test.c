@@ -24,7 +24,8 @@ struct style {
 };
 
 static const struct style styles[] = {
-    { true, 0, 0 }, { false, 0, 7 }, { true, 0, 4 }, { true, 1, 0 }, { true, 1000, 0 }, { false, 1, 5 }, { false, 1000, 0 },
+    { true, 0, 0 },    { false, 0, 7 }, { true, 0, 4 },     { true, 1, 0 },
+    { true, 1000, 0 }, { false, 1, 5 }, { false, 1000, 0 },
 };
 
 static void put_header(struct der_writer *der, uint8_t tag, size_t length, const struct style *style)
@@ -40,7 +41,8 @@ static void put_header(struct der_writer *der, uint8_t tag, size_t length, const
     der_put_raw(der, span_of(header, 2 + octets));
 }
 
-static void put_constructed(struct der_writer *der, uint8_t tag, struct span content, const struct style *style)
+static void put_constructed(struct der_writer *der, uint8_t tag, struct span content,
+                            const struct style *style)
 {
     if (style->is_indefinite) {
         der_put_raw(der, span_of((const uint8_t[]){ tag, 0x80 }, 2));
@@ -230,8 +232,11 @@ static void a_reply_may_be_any_ber(void **state)
     (void)state;
     must(scep_request_build(&request, &sent), "request");
     must(scep_message_parse(buf_span(&sent), &message), "parse");
-    const struct scep_reply reply = { .request = message, .status = SCEP_SUCCESS, .certificates = certificates,
-                                      .certificate_count = 2, .signer = fixture_identity(&f->ra),
+    const struct scep_reply reply = { .request = message,
+                                      .status = SCEP_SUCCESS,
+                                      .certificates = certificates,
+                                      .certificate_count = 2,
+                                      .signer = fixture_identity(&f->ra),
                                       .now_s = FIXTURE_NOW_S };
     must(scep_reply_build(&reply, &der), "reply");
     for (size_t i = 0; i < COUNT_OF(styles); i++) {
@@ -292,10 +297,12 @@ static void every_file_in_good_may_be_any_ber(void **state)
 /* Values in a SET of their own are sorted, too, where that is what was signed. */
 static void attributes_signed_as_der_are_proved_with_their_values_sorted(void **state)
 {
-    static const struct span received = SPAN_LITERAL("\x30\x0d\x06\x03\x2a\x03\x05\x31\x06\x02\x01\x02\x02\x01\x01"
-                                                     "\x30\x0a\x06\x03\x2a\x03\x04\x31\x03\x02\x01\x07");
-    static const struct span sorted = SPAN_LITERAL("\x31\x1b\x30\x0a\x06\x03\x2a\x03\x04\x31\x03\x02\x01\x07"
-                                                   "\x30\x0d\x06\x03\x2a\x03\x05\x31\x06\x02\x01\x01\x02\x01\x02");
+    static const struct span received =
+        SPAN_LITERAL("\x30\x0d\x06\x03\x2a\x03\x05\x31\x06\x02\x01\x02\x02\x01\x01"
+                     "\x30\x0a\x06\x03\x2a\x03\x04\x31\x03\x02\x01\x07");
+    static const struct span sorted =
+        SPAN_LITERAL("\x31\x1b\x30\x0a\x06\x03\x2a\x03\x04\x31\x03\x02\x01\x07"
+                     "\x30\x0d\x06\x03\x2a\x03\x05\x31\x06\x02\x01\x01\x02\x01\x02");
     AUTO(buf_clear) struct buf out = { 0 };
 
     (void)state;
@@ -389,7 +396,8 @@ static void an_end_where_nothing_is_open_is_refused(void **state)
         { .digest_algorithms = SPAN_LITERAL("\x31\x02\x00\x00") },
         { .certificates = SPAN_LITERAL("\xa0\x02\x00\x00") },
         { .certificates = SPAN_LITERAL("\xa0\x80\x30\x00\x00\x00\x00\x00") },
-        { .encap_content = SPAN_LITERAL("\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x02\x00\x00") },
+        { .encap_content =
+              SPAN_LITERAL("\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x02\x00\x00") },
     };
 
     (void)state;
