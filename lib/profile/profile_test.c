@@ -113,8 +113,8 @@ static void a_wrong_password_is_not_repeated_in_the_error(void **state)
 static void whom_to_believe_under_https_is_the_system_the_ca_or_a_file(void **state)
 {
     (void)state;
-    assert_refused("TLSAnchor = \"none\"\n", "TLSAnchor: expected system, ca, or the path");
-    assert_refused("TLSAnchor = \"anchors.pem\"\n", "TLSAnchor: expected system, ca, or the path");
+    assert_refused("TLSAnchor = \"none\"\n", "expected system, ca, or the path");
+    assert_refused("TLSAnchor = \"anchors.pem\"\n", "expected system, ca, or the path");
 }
 
 /* --- From the table ----------------------------------------------------------------------------- */
