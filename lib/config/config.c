@@ -52,6 +52,7 @@ static cfg_opt_t path_options[] = {
     CFG_BOOL("allow_sha1", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_odd_nonce", cfg_false, CFGF_NONE),
     CFG_STR("reply", "leaf", CFGF_NONE),
+    CFG_INT("rate_per_minute", 0, CFGF_NONE),
     CFG_BOOL("root_in_chain", cfg_true, CFGF_NONE),
     CFG_END(),
 };
@@ -67,6 +68,8 @@ static cfg_opt_t file_options[] = {
     CFG_INT("connections_max", 4096, CFGF_NONE),
     CFG_INT("header_timeout_s", 10, CFGF_NONE),
     CFG_INT("body_timeout_s", 30, CFGF_NONE),
+    CFG_INT("address_rate_per_minute", 0, CFGF_NONE),
+    CFG_INT("overall_rate_per_minute", 0, CFGF_NONE),
     CFG_INT("password_lifetime_s", 604800, CFGF_NONE),
     CFG_INT("password_tries", 10, CFGF_NONE),
     CFG_SEC("authority", authority_options, SECTION_FLAGS),
@@ -87,6 +90,9 @@ static const struct number_range {
     { "connections_max", 16, 1000000 },
     { "header_timeout_s", 1, 600 },
     { "body_timeout_s", 1, 600 },
+    { "address_rate_per_minute", 0, 1000000 },
+    { "overall_rate_per_minute", 0, 60000000 },
+    { "path|rate_per_minute", 0, 60000000 },
     { "password_lifetime_s", 60, 10L * 366 * 86400 },
     { "password_tries", 1, 1000 },
     { "template|lifetime_days", 1, 100L * 366 },
@@ -522,6 +528,7 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         p->policy.allow_des3 = cfg_getbool(section, "allow_des3");
         p->policy.allow_sha1 = cfg_getbool(section, "allow_sha1");
         p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");
+        p->rate_per_minute = (unsigned)cfg_getint(section, "rate_per_minute");
         p->root_in_chain = cfg_getbool(section, "root_in_chain");
     }
     return OK;
@@ -597,6 +604,8 @@ static enum status read_top_level(struct config *config, cfg_t *cfg)
     config->connections_max = (unsigned)cfg_getint(cfg, "connections_max");
     config->header_timeout_s = (unsigned)cfg_getint(cfg, "header_timeout_s");
     config->body_timeout_s = (unsigned)cfg_getint(cfg, "body_timeout_s");
+    config->address_rate_per_minute = (unsigned)cfg_getint(cfg, "address_rate_per_minute");
+    config->overall_rate_per_minute = (unsigned)cfg_getint(cfg, "overall_rate_per_minute");
     config->password_lifetime_s = cfg_getint(cfg, "password_lifetime_s");
     config->password_tries = (unsigned)cfg_getint(cfg, "password_tries");
     return OK;

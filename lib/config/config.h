@@ -63,6 +63,7 @@ struct config_path {
     size_t username_forms_count;
     struct scep_policy policy;
     enum reply_extras reply;
+    unsigned rate_per_minute; /* PKIOperations, from whomever; 0: no limit */
     bool root_in_chain; /* GetCACert's chain ends in the root (default), or below it */
 };
 
@@ -97,6 +98,8 @@ struct config {
     unsigned connections_max;          /* per responder */
     unsigned header_timeout_s;
     unsigned body_timeout_s;
+    unsigned address_rate_per_minute;  /* PKIOperations from one address; 0: no limit */
+    unsigned overall_rate_per_minute;  /* PKIOperations altogether; 0: no limit */
     int64_t password_lifetime_s;       /* of generated one-time passwords, unless the command says otherwise */
     unsigned password_tries;           /* wrong ones until the user is locked */
     struct config_authority authorities[CONFIG_AUTHORITIES_MAX];

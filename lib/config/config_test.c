@@ -38,6 +38,9 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_string_equal(c->public_url, "http://pki.example.net");
     assert_int_equal(c->responders, 2);
     assert_int_equal(c->password_tries, 10);
+    assert_int_equal(c->address_rate_per_minute, 60);
+    assert_int_equal(c->overall_rate_per_minute, 6000);
+    assert_int_equal(c->paths[0].rate_per_minute, 600);
     snprintf(inside, sizeof inside, "%s/authority/issuing/key.pem", c->directory);
     assert_string_equal(c->authorities[0].key, inside);
     assert_string_equal(c->authorities[0].certificate, "/elsewhere/cert.pem");

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define HEADER_BYTES ((size_t)32768) /* a PKIOperation by GET takes some 4 kB */
 #define OTHER_FILES 64               /* descriptors beside the connections */
@@ -239,6 +240,8 @@ static enum status run(const struct role *role)
 
     TRY(config_load(role->directory, &config));
     TRY(responder_new(config, &loop.responder));
+    TRY(rates_open(ROLE_RATES_FD, &loop.responder->rates));
+    close(ROLE_RATES_FD);
     TRY(identities_load(config, &loop.identities));
     raise_file_limit(config->connections_max);
     TRY(start_loop(&loop, role));

@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "lib/http/http.h"
 #include "lib/ipc/ipc.h"
+#include "lib/rate/rate.h"
 #include "server/role.h"
 #include "server/supervisor/tls.h"
 
@@ -48,6 +49,7 @@ struct supervisor {
     struct tls_keeper *tls;
     struct child *children; /* registrar, signer, responders */
     size_t count;
+    int rates; /* the responders' shared memory */
     int signals;
     bool stopping;
     int64_t began_ms;
@@ -151,15 +153,18 @@ static void become_role(const struct supervisor *s, const struct child *c, int c
     sigset_t none;
 
     snprintf(number, sizeof number, "%u", c->number);
+    const bool is_responder = c->role == IPC_RESPONDER;
+    const int rates = is_responder ? fcntl(s->rates, F_DUPFD, 100) : -1;
     channel = fcntl(channel, F_DUPFD, 100);
     for (unsigned i = 0; i < c->listeners_count; i++)
         high[i] = fcntl(c->listeners[i], F_DUPFD, 100);
-    if (dup2(channel, ROLE_SUPERVISOR_FD) < 0)
+    if (dup2(channel, ROLE_SUPERVISOR_FD) < 0 || (is_responder && dup2(rates, ROLE_RATES_FD) < 0))
         _exit(1);
     for (unsigned i = 0; i < c->listeners_count; i++)
         if (dup2(high[i], ROLE_LISTENERS_FD + (int)i) < 0)
             _exit(1);
-    if (close_range((unsigned)ROLE_LISTENERS_FD + c->listeners_count, ~0u, 0) != 0)
+    const unsigned first_unused = is_responder ? (unsigned)ROLE_LISTENERS_FD + c->listeners_count : ROLE_RATES_FD;
+    if (close_range(first_unused, ~0u, 0) != 0)
         _exit(1);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -494,6 +499,7 @@ enum status supervisor_run(const struct config *config)
     TRY(give_directory(config, CONFIG_REGISTRAR_DIRECTORY, IPC_REGISTRAR));
     TRY(give_directory(config, CONFIG_SIGNER_DIRECTORY, IPC_SIGNER));
     TRY(check_listen_addresses(config));
+    TRY(rates_create(&s.rates));
     TRY(make_children(&s));
     TRY(watch_signals(&s));
     struct pollfd *polled = calloc(s.count + 1, sizeof *polled);
