@@ -7,6 +7,7 @@
 
 #include "agent/random.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/http/http.h"
 #include "lib/scep/scep.h"
 
@@ -36,6 +37,20 @@ static void scep_close(struct method_session *session)
 }
 AUTO_FREE(scep_close, struct method_session)
 
+/* SCEP proves its messages itself; TLS shows nobody else who enrols, and the server before it is asked. */
+static enum status trust_server(struct method_session *session)
+{
+    const struct profile *profile = session->profile;
+    AUTO(buf_clear) struct buf pin = { 0 };
+
+    if (strcmp(profile->tls_anchor, "system") == 0)
+        return OK;
+    if (strcmp(profile->tls_anchor, "ca") != 0)
+        return http_client_trust_file(session->http, profile->tls_anchor);
+    TRY(hex_decode(span_of_text(profile->ca_fingerprint), &pin));
+    return http_client_trust_pin(session->http, buf_span(&pin));
+}
+
 static enum status scep_open(const struct profile *profile, struct method_session **out)
 {
     AUTO(scep_closep) struct method_session *session = calloc(1, sizeof *session);
@@ -44,6 +59,7 @@ static enum status scep_open(const struct profile *profile, struct method_sessio
         return fail(FAULT, "no memory");
     session->profile = profile;
     TRY(http_client_new(TIMEOUT_S, BODY_MAX_BYTES, &session->http));
+    TRY(trust_server(session));
     *out = take(session);
     return OK;
 }

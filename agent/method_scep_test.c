@@ -7,6 +7,7 @@
 #include "agent/fixture.h"
 #include "lib/base/clock.h"
 #include "lib/base/test.h"
+#include "lib/base/text.h"
 #include "lib/http/http.h"
 #include "lib/scep/scep.h"
 
@@ -28,6 +29,7 @@ static struct {
     bool no_scep;             /* PKIOperation answers with a web page */
     unsigned requests;
     char last_url[256];
+    char trusted[128];        /* by whom TLS was told to believe */
     int message_type;
     enum scep_cipher cipher;
     enum digest digest;
@@ -42,6 +44,21 @@ enum status http_client_new(unsigned timeout_s, size_t body_limit_bytes, struct 
     (void)timeout_s;
     (void)body_limit_bytes;
     *out = calloc(1, sizeof **out);
+    return OK;
+}
+
+enum status http_client_trust_pin(struct http_client *client, struct span pin)
+{
+    (void)client;
+    assert_int_equal(pin.len, SHA256_BYTES);
+    hex_encode(pin, responder.trusted);
+    return OK;
+}
+
+enum status http_client_trust_file(struct http_client *client, const char *path)
+{
+    (void)client;
+    snprintf(responder.trusted, sizeof responder.trusted, "%s", path);
     return OK;
 }
 
@@ -361,6 +378,29 @@ static void a_renewal_is_signed_by_the_old_certificate(void **state)
     method_scep.close(session);
 }
 
+static const char *trusted_with(const char *anchor)
+{
+    static char trusted[sizeof responder.trusted];
+
+    responder.trusted[0] = 0;
+    snprintf(profile.tls_anchor, sizeof profile.tls_anchor, "%s", anchor);
+    method_scep.close(open_session());
+    snprintf(profile.tls_anchor, sizeof profile.tls_anchor, "system");
+    memcpy(trusted, responder.trusted, sizeof trusted);
+    return trusted;
+}
+
+static void the_profile_says_whom_to_believe_under_https(void **state)
+{
+    static const char pin[] = "abababababababababababababababababababababababababababababababab";
+
+    (void)state;
+    snprintf(profile.ca_fingerprint, sizeof profile.ca_fingerprint, "%s", pin);
+    assert_string_equal(trusted_with("system"), "");
+    assert_string_equal(trusted_with("ca"), pin);
+    assert_string_equal(trusted_with("/etc/anchors.pem"), "/etc/anchors.pem");
+}
+
 #define WITH_A_RESPONDER(test) cmocka_unit_test_setup(test, be_friendly)
 
 int main(void)
@@ -375,6 +415,7 @@ int main(void)
         WITH_A_RESPONDER(a_busy_server_is_asked_again),
         WITH_A_RESPONDER(the_ca_identifier_is_percent_encoded),
         WITH_A_RESPONDER(a_single_certificate_is_read_too),
+        WITH_A_RESPONDER(the_profile_says_whom_to_believe_under_https),
         WITH_A_RESPONDER(a_renewal_is_signed_by_the_old_certificate),
     };
 

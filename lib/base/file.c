@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum status read_all(int fd, const char *path, size_t limit_bytes, struct buf *out)
+enum status file_read_fd(int fd, const char *path, size_t limit_bytes, struct buf *out)
 {
     const size_t before = out->len;
 
@@ -36,7 +36,7 @@ enum status file_read_at(int directory, const char *name, size_t limit_bytes, st
 
     if (fd < 0)
         return fail(FAULT, "%s: %s", name, strerror(errno));
-    return read_all(fd, name, limit_bytes, out);
+    return file_read_fd(fd, name, limit_bytes, out);
 }
 
 enum status file_read(const char *path, size_t limit_bytes, struct buf *out)

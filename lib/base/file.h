@@ -17,6 +17,9 @@ MUST_USE enum status file_read(const char *path, size_t limit_bytes, struct buf 
 /* The same from an open directory. */
 MUST_USE enum status file_read_at(int directory, const char *name, size_t limit_bytes, struct buf *out);
 
+/* The same from an open descriptor, from where it stands; `name` is for error texts. */
+MUST_USE enum status file_read_fd(int fd, const char *name, size_t limit_bytes, struct buf *out);
+
 /* Make a new file (it must not exist yet), write it, sync it and its directory. */
 MUST_USE enum status file_create(const char *path, struct span content, mode_t mode);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/config/config.h"
+#include "lib/config/read.h"
 
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
 #include <arpa/inet.h>
-#include <confuse.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +52,7 @@ static cfg_opt_t path_options[] = {
     CFG_BOOL("allow_sha1", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_odd_nonce", cfg_false, CFGF_NONE),
     CFG_STR("reply", "leaf", CFGF_NONE),
+    CFG_INT("rate_per_minute", 0, CFGF_NONE),
     CFG_BOOL("root_in_chain", cfg_true, CFGF_NONE),
     CFG_END(),
 };
@@ -61,18 +61,22 @@ static cfg_opt_t path_options[] = {
 
 static cfg_opt_t file_options[] = {
     CFG_STR_LIST("listen", "{\"127.0.0.1:8080\"}", CFGF_NONE),
+    CFG_STR_LIST("listen_tls", "{}", CFGF_NONE),
     CFG_STR("public_url", NULL, CFGF_NONE),
     CFG_INT("responders", 0, CFGF_NONE),
     CFG_INT("uid_base", 64700, CFGF_NONE),
     CFG_INT("connections_max", 4096, CFGF_NONE),
     CFG_INT("header_timeout_s", 10, CFGF_NONE),
     CFG_INT("body_timeout_s", 30, CFGF_NONE),
+    CFG_INT("address_rate_per_minute", 0, CFGF_NONE),
+    CFG_INT("overall_rate_per_minute", 0, CFGF_NONE),
     CFG_INT("password_lifetime_s", 604800, CFGF_NONE),
     CFG_INT("password_tries", 10, CFGF_NONE),
     CFG_SEC("authority", authority_options, SECTION_FLAGS),
     CFG_SEC("ra", ra_options, SECTION_FLAGS),
     CFG_SEC("template", template_options, SECTION_FLAGS),
     CFG_SEC("path", path_options, SECTION_FLAGS),
+    CFG_SEC("tls", config_tls_options, SECTION_FLAGS),
     CFG_END(),
 };
 
@@ -86,9 +90,13 @@ static const struct number_range {
     { "connections_max", 16, 1000000 },
     { "header_timeout_s", 1, 600 },
     { "body_timeout_s", 1, 600 },
+    { "address_rate_per_minute", 0, 1000000 },
+    { "overall_rate_per_minute", 0, 60000000 },
+    { "path|rate_per_minute", 0, 60000000 },
     { "password_lifetime_s", 60, 10L * 366 * 86400 },
     { "password_tries", 1, 1000 },
     { "template|lifetime_days", 1, 100L * 366 },
+    { "tls|lifetime_days", 1, 100L * 366 },
     { "template|backdate_s", 0, 86400 },
     { "template|renew_from_percent", 0, 100 },
 };
@@ -107,7 +115,7 @@ static void PRINTF_LIKE(2, 0) keep_first_error(cfg_t *cfg, const char *format, v
     snprintf(first_error, sizeof first_error, "%s:%d: %s", CONFIG_FILE, cfg ? cfg->line : 0, text);
 }
 
-static enum status bad(cfg_t *section, const char *key, const char *got, const char *wanted)
+enum status config_bad(cfg_t *section, const char *key, const char *got, const char *wanted)
 {
     return fail(BAD_INPUT, "%s: section %s \"%s\" that ends at line %d: %s is \"%s\", expected %s", CONFIG_FILE,
                 cfg_name(section), cfg_title(section), section->line, key, got, wanted);
@@ -150,6 +158,9 @@ static const struct word form_words[] = { { "dns", USERNAME_DNS },
 static const struct word reply_words[] = { { "leaf", REPLY_LEAF },
                                            { "ca", REPLY_WITH_CA },
                                            { "chain", REPLY_WITH_CHAIN } };
+static const struct word client_words[] = { { "none", CLIENT_CERTIFICATES_NONE },
+                                            { "optional", CLIENT_CERTIFICATES_OPTIONAL },
+                                            { "required", CLIENT_CERTIFICATES_REQUIRED } };
 
 static bool find_word(const struct word *words, size_t count, const char *name, int *value)
 {
@@ -169,6 +180,14 @@ const char *username_form_name(enum username_form form)
     return "unknown";
 }
 
+enum client_certificates config_client_certificates(const char *word)
+{
+    int value = CLIENT_CERTIFICATES_NONE;
+
+    (void)find_word(client_words, COUNT_OF(client_words), word, &value);
+    return (enum client_certificates)value;
+}
+
 static const struct word_option {
     const char *key;
     const struct word *words;
@@ -179,6 +198,7 @@ static const struct word_option {
     { "template|request_subject_alt_name_kinds", kind_words, COUNT_OF(kind_words) },
     { "path|username_forms", form_words, COUNT_OF(form_words) },
     { "path|reply", reply_words, COUNT_OF(reply_words) },
+    { "tls|client_certificates", client_words, COUNT_OF(client_words) },
 };
 
 static int check_word(cfg_t *cfg, cfg_opt_t *opt)
@@ -268,24 +288,24 @@ static void set_checks(cfg_t *cfg)
 
 /* --- From libconfuse's values to ours ------------------------------------ */
 
-static enum status read_text(cfg_t *section, const char *key, char *out, size_t size)
+enum status config_read_text(cfg_t *section, const char *key, char *out, size_t size)
 {
     const char *value = cfg_getstr(section, key);
 
     if (!value)
-        return bad(section, key, "", "a value: it is missing");
+        return config_bad(section, key, "", "a value: it is missing");
     if (span_to_text(span_of_text(value), out, size) != OK)
-        return bad(section, key, "too long", "a shorter text");
+        return config_bad(section, key, "too long", "a shorter text");
     return OK;
 }
 
-static enum status read_path(const struct config *config, cfg_t *section, const char *key, char out[PATH_MAX])
+enum status config_read_path(const struct config *config, cfg_t *section, const char *key, char out[PATH_MAX])
 {
     char text[PATH_MAX];
 
-    TRY(read_text(section, key, text, sizeof text));
+    TRY(config_read_text(section, key, text, sizeof text));
     if (!text[0])
-        return bad(section, key, "", "the path of a PEM file");
+        return config_bad(section, key, "", "the path of a PEM file");
     return config_absolute(config, text, out);
 }
 
@@ -297,18 +317,18 @@ enum status config_absolute(const struct config *config, const char *path, char 
     return n > 0 && n < PATH_MAX ? OK : fail(BAD_INPUT, "%s: path too long", path);
 }
 
-static enum status check_section_name(cfg_t *section)
+enum status config_check_section_name(cfg_t *section)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
     const char *title = cfg_title(section);
     const size_t n = strlen(title);
 
     if (n == 0 || n >= CONFIG_NAME_BYTES || strspn(title, allowed) != n || title[0] == '.')
-        return bad(section, "its name", title, "1 to 63 letters, digits, '-', '_' or '.'");
+        return config_bad(section, "its name", title, "1 to 63 letters, digits, '-', '_' or '.'");
     return OK;
 }
 
-static enum status check_room(cfg_t *cfg, const char *what, size_t most)
+enum status config_check_room(cfg_t *cfg, const char *what, size_t most)
 {
     if (cfg_size(cfg, what) > most)
         return fail(BAD_INPUT, "%s: %u sections %s, at most %zu", CONFIG_FILE, cfg_size(cfg, what), what, most);
@@ -317,33 +337,33 @@ static enum status check_room(cfg_t *cfg, const char *what, size_t most)
 
 static enum status read_authorities(struct config *config, cfg_t *cfg)
 {
-    TRY(check_room(cfg, "authority", CONFIG_AUTHORITIES_MAX));
+    TRY(config_check_room(cfg, "authority", CONFIG_AUTHORITIES_MAX));
     for (unsigned i = 0; i < cfg_size(cfg, "authority"); i++) {
         cfg_t *section = cfg_getnsec(cfg, "authority", i);
         struct config_authority *a = &config->authorities[config->authorities_count++];
-        TRY(check_section_name(section));
+        TRY(config_check_section_name(section));
         TRY(span_to_text(span_of_text(cfg_title(section)), a->name, sizeof a->name));
-        TRY(read_path(config, section, "key", a->key));
-        TRY(read_path(config, section, "certificate", a->certificate));
-        TRY(read_path(config, section, "chain", a->chain));
-        TRY(read_text(section, "crl_url", a->crl_url, sizeof a->crl_url));
-        TRY(read_text(section, "issuer_url", a->issuer_url, sizeof a->issuer_url));
+        TRY(config_read_path(config, section, "key", a->key));
+        TRY(config_read_path(config, section, "certificate", a->certificate));
+        TRY(config_read_path(config, section, "chain", a->chain));
+        TRY(config_read_text(section, "crl_url", a->crl_url, sizeof a->crl_url));
+        TRY(config_read_text(section, "issuer_url", a->issuer_url, sizeof a->issuer_url));
     }
     return OK;
 }
 
 static enum status read_ras(struct config *config, cfg_t *cfg)
 {
-    TRY(check_room(cfg, "ra", CONFIG_AUTHORITIES_MAX));
+    TRY(config_check_room(cfg, "ra", CONFIG_AUTHORITIES_MAX));
     for (unsigned i = 0; i < cfg_size(cfg, "ra"); i++) {
         cfg_t *section = cfg_getnsec(cfg, "ra", i);
         struct config_ra *ra = &config->ras[config->ras_count++];
-        TRY(check_section_name(section));
+        TRY(config_check_section_name(section));
         TRY(span_to_text(span_of_text(cfg_title(section)), ra->name, sizeof ra->name));
-        TRY(read_path(config, section, "encryption_key", ra->encryption_key));
-        TRY(read_path(config, section, "encryption_certificate", ra->encryption_certificate));
-        TRY(read_path(config, section, "signing_key", ra->signing_key));
-        TRY(read_path(config, section, "signing_certificate", ra->signing_certificate));
+        TRY(config_read_path(config, section, "encryption_key", ra->encryption_key));
+        TRY(config_read_path(config, section, "encryption_certificate", ra->encryption_certificate));
+        TRY(config_read_path(config, section, "signing_key", ra->signing_key));
+        TRY(config_read_path(config, section, "signing_certificate", ra->signing_certificate));
     }
     return OK;
 }
@@ -355,13 +375,13 @@ static enum status read_alternative_names(cfg_t *section, struct template *t)
         const char *colon = strchr(text, ':');
         int kind;
         if (t->san_count == TEMPLATE_SAN_MAX)
-            return bad(section, "subject_alt_name", text, "at most 16 names");
+            return config_bad(section, "subject_alt_name", text, "at most 16 names");
         char word[16] = "";
         if (!colon || span_to_text(span_of(text, (size_t)(colon - text)), word, sizeof word) != OK ||
             !find_word(kind_words, COUNT_OF(kind_words), word, &kind) || !colon[1])
-            return bad(section, "subject_alt_name", text, "DNS:, email:, URI: or IP: and a pattern");
+            return config_bad(section, "subject_alt_name", text, "DNS:, email:, URI: or IP: and a pattern");
         if (span_to_text(span_of_text(text), t->san[t->san_count], sizeof t->san[0]) != OK)
-            return bad(section, "subject_alt_name", "too long", "a shorter pattern");
+            return config_bad(section, "subject_alt_name", "too long", "a shorter pattern");
         t->san_count++;
     }
     return OK;
@@ -373,27 +393,27 @@ static enum status read_usages(cfg_t *section, struct template *t)
         unsigned bit = 0;
         TRY(key_usage_parse(cfg_getnstr(section, "key_usage", i), &bit));
         if (bit & (KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN))
-            return bad(section, "key_usage", cfg_getnstr(section, "key_usage", i), "a usage for end entities");
+            return config_bad(section, "key_usage", cfg_getnstr(section, "key_usage", i), "a usage for end entities");
         t->key_usage |= bit;
     }
     for (unsigned i = 0; i < cfg_size(section, "extended_key_usage"); i++) {
         if (t->eku_count == TEMPLATE_EKU_MAX)
-            return bad(section, "extended_key_usage", "too many", "at most 16");
+            return config_bad(section, "extended_key_usage", "too many", "at most 16");
         TRY(extended_key_usage_parse(cfg_getnstr(section, "extended_key_usage", i), t->eku[t->eku_count],
                                      sizeof t->eku[0]));
         t->eku_count++;
     }
     /* A certificate without it would be good for everything, an RA's work included. */
     if (!t->eku_count)
-        return bad(section, "extended_key_usage", "{}", "at least one usage, such as clientAuth");
+        return config_bad(section, "extended_key_usage", "{}", "at least one usage, such as clientAuth");
     for (unsigned i = 0; i < cfg_size(section, "keys"); i++) {
         if (t->keys_count == TEMPLATE_KEYS_MAX)
-            return bad(section, "keys", "too many", "at most 8");
+            return config_bad(section, "keys", "too many", "at most 8");
         TRY(parse_key_range(cfg_getnstr(section, "keys", i), &t->keys[t->keys_count]));
         t->keys_count++;
     }
     if (!t->keys_count)
-        return bad(section, "keys", "{}", "at least one kind of key");
+        return config_bad(section, "keys", "{}", "at least one kind of key");
     return OK;
 }
 
@@ -407,7 +427,7 @@ static enum status read_request_rules(cfg_t *section, struct template *t)
     t->request_san = (enum request_names)value;
     for (unsigned i = 0; i < cfg_size(section, "request_subject_alt_name_kinds"); i++) {
         if (t->request_san_kinds_count == COUNT_OF(t->request_san_kinds))
-            return bad(section, "request_subject_alt_name_kinds", "too many", "each kind once");
+            return config_bad(section, "request_subject_alt_name_kinds", "too many", "each kind once");
         (void)find_word(kind_words, COUNT_OF(kind_words),
                         cfg_getnstr(section, "request_subject_alt_name_kinds", i), &value);
         t->request_san_kinds[t->request_san_kinds_count++] = (enum general_name_kind)value;
@@ -428,19 +448,19 @@ static enum status check_patterns(cfg_t *section, const struct template *t)
 
 static enum status read_templates(struct config *config, cfg_t *cfg)
 {
-    TRY(check_room(cfg, "template", CONFIG_TEMPLATES_MAX));
+    TRY(config_check_room(cfg, "template", CONFIG_TEMPLATES_MAX));
     for (unsigned i = 0; i < cfg_size(cfg, "template"); i++) {
         cfg_t *section = cfg_getnsec(cfg, "template", i);
         struct template *t = &config->templates[config->templates_count++];
         AUTO(buf_clear) struct buf name = { 0 };
-        TRY(check_section_name(section));
+        TRY(config_check_section_name(section));
         TRY(span_to_text(span_of_text(cfg_title(section)), t->name, sizeof t->name));
-        TRY(read_text(section, "subject", t->subject, sizeof t->subject));
+        TRY(config_read_text(section, "subject", t->subject, sizeof t->subject));
         if (name_parse_text(t->subject, &name) != OK)
-            return bad(section, "subject", t->subject, "a name like \"CN=%{name},O=Example\"");
+            return config_bad(section, "subject", t->subject, "a name like \"CN=%{name},O=Example\"");
         TRY(read_alternative_names(section, t));
         if (!t->subject[0] && !t->san_count)
-            return bad(section, "subject", "", "a subject or a subject_alt_name");
+            return config_bad(section, "subject", "", "a subject or a subject_alt_name");
         TRY(check_patterns(section, t));
         TRY(read_request_rules(section, t));
         TRY(read_usages(section, t));
@@ -457,13 +477,13 @@ static enum status read_path_templates(struct config *config, cfg_t *section, st
         const char *name = cfg_getnstr(section, "templates", i);
         const struct template *t = config_find_template(config, span_of_text(name));
         if (!t)
-            return bad(section, "templates", name, "the name of a template section");
+            return config_bad(section, "templates", name, "the name of a template section");
         if (p->templates_count == CONFIG_PATH_TEMPLATES_MAX)
-            return bad(section, "templates", name, "at most 8");
+            return config_bad(section, "templates", name, "at most 8");
         p->templates[p->templates_count++] = (size_t)(t - config->templates);
     }
     if (!p->templates_count)
-        return bad(section, "templates", "{}", "at least one template");
+        return config_bad(section, "templates", "{}", "at least one template");
     return OK;
 }
 
@@ -472,35 +492,35 @@ static enum status read_path_forms(cfg_t *section, struct config_path *p)
     for (unsigned i = 0; i < cfg_size(section, "username_forms"); i++) {
         int value = 0;
         if (p->username_forms_count == CONFIG_USERNAME_FORMS_MAX)
-            return bad(section, "username_forms", "too many", "each form once");
+            return config_bad(section, "username_forms", "too many", "each form once");
         (void)find_word(form_words, COUNT_OF(form_words), cfg_getnstr(section, "username_forms", i), &value);
         p->username_forms[p->username_forms_count++] = (enum username_form)value;
     }
     if (!p->username_forms_count)
-        return bad(section, "username_forms", "{}", "dns, email, uri or challenge");
+        return config_bad(section, "username_forms", "{}", "dns, email, uri or challenge");
     return OK;
 }
 
 static enum status read_paths(struct config *config, cfg_t *cfg)
 {
-    TRY(check_room(cfg, "path", CONFIG_PATHS_MAX));
+    TRY(config_check_room(cfg, "path", CONFIG_PATHS_MAX));
     for (unsigned i = 0; i < cfg_size(cfg, "path"); i++) {
         cfg_t *section = cfg_getnsec(cfg, "path", i);
         struct config_path *p = &config->paths[config->paths_count++];
         char authority[CONFIG_NAME_BYTES], ra[CONFIG_NAME_BYTES];
         int reply = REPLY_LEAF;
-        TRY(check_section_name(section));
+        TRY(config_check_section_name(section));
         TRY(span_to_text(span_of_text(cfg_title(section)), p->name, sizeof p->name));
-        TRY(read_text(section, "authority", authority, sizeof authority));
-        TRY(read_text(section, "ra", ra, sizeof ra));
+        TRY(config_read_text(section, "authority", authority, sizeof authority));
+        TRY(config_read_text(section, "ra", ra, sizeof ra));
         const struct config_authority *a = config_find_authority(config, span_of_text(authority));
         if (!a)
-            return bad(section, "authority", authority, "the name of an authority section");
+            return config_bad(section, "authority", authority, "the name of an authority section");
         p->authority = (size_t)(a - config->authorities);
         while (p->ra < config->ras_count && strcmp(config->ras[p->ra].name, ra) != 0)
             p->ra++;
         if (p->ra == config->ras_count)
-            return bad(section, "ra", ra, "the name of an ra section");
+            return config_bad(section, "ra", ra, "the name of an ra section");
         TRY(read_path_templates(config, section, p));
         TRY(read_path_forms(section, p));
         (void)find_word(reply_words, COUNT_OF(reply_words), cfg_getstr(section, "reply"), &reply);
@@ -508,6 +528,7 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         p->policy.allow_des3 = cfg_getbool(section, "allow_des3");
         p->policy.allow_sha1 = cfg_getbool(section, "allow_sha1");
         p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");
+        p->rate_per_minute = (unsigned)cfg_getint(section, "rate_per_minute");
         p->root_in_chain = cfg_getbool(section, "root_in_chain");
     }
     return OK;
@@ -532,19 +553,28 @@ static bool is_listen_address(const char *text)
     return inet_pton(AF_INET, address, octets) == 1;
 }
 
+static enum status read_addresses(cfg_t *cfg, const char *key, char addresses[CONFIG_LISTEN_MAX][128], size_t *count)
+{
+    for (unsigned i = 0; i < cfg_size(cfg, key); i++) {
+        const char *text = cfg_getnstr(cfg, key, i);
+        if (*count == CONFIG_LISTEN_MAX)
+            return fail(BAD_INPUT, "%s: %s has more than %d addresses", CONFIG_FILE, key, CONFIG_LISTEN_MAX);
+        if (!is_listen_address(text) ||
+            span_to_text(span_of_text(text), addresses[*count], sizeof addresses[*count]) != OK)
+            return fail(BAD_INPUT, "%s: %s: \"%s\", expected ADDRESS:PORT like \"127.0.0.1:8080\" or \"[::1]:8080\"",
+                        CONFIG_FILE, key, text);
+        ++*count;
+    }
+    return OK;
+}
+
 static enum status read_listen(struct config *config, cfg_t *cfg)
 {
-    for (unsigned i = 0; i < cfg_size(cfg, "listen"); i++) {
-        const char *text = cfg_getnstr(cfg, "listen", i);
-        if (config->listen_count == CONFIG_LISTEN_MAX)
-            return fail(BAD_INPUT, "%s: listen has more than %d addresses", CONFIG_FILE, CONFIG_LISTEN_MAX);
-        if (!is_listen_address(text) ||
-            span_to_text(span_of_text(text), config->listen[config->listen_count], sizeof config->listen[0]) != OK)
-            return fail(BAD_INPUT, "%s: listen: \"%s\", expected ADDRESS:PORT like \"127.0.0.1:8080\" or \"[::1]:8080\"",
-                        CONFIG_FILE, text);
-        config->listen_count++;
-    }
-    return config->listen_count ? OK : fail(BAD_INPUT, "%s: listen is empty, expected an ADDRESS:PORT", CONFIG_FILE);
+    TRY(read_addresses(cfg, "listen", config->listen, &config->listen_count));
+    TRY(read_addresses(cfg, "listen_tls", config->listen_tls, &config->listen_tls_count));
+    if (config->listen_count || config->listen_tls_count)
+        return OK;
+    return fail(BAD_INPUT, "%s: listen is empty, and so is listen_tls, expected an ADDRESS:PORT", CONFIG_FILE);
 }
 
 static enum status read_public_url(struct config *config, cfg_t *cfg)
@@ -574,6 +604,8 @@ static enum status read_top_level(struct config *config, cfg_t *cfg)
     config->connections_max = (unsigned)cfg_getint(cfg, "connections_max");
     config->header_timeout_s = (unsigned)cfg_getint(cfg, "header_timeout_s");
     config->body_timeout_s = (unsigned)cfg_getint(cfg, "body_timeout_s");
+    config->address_rate_per_minute = (unsigned)cfg_getint(cfg, "address_rate_per_minute");
+    config->overall_rate_per_minute = (unsigned)cfg_getint(cfg, "overall_rate_per_minute");
     config->password_lifetime_s = cfg_getint(cfg, "password_lifetime_s");
     config->password_tries = (unsigned)cfg_getint(cfg, "password_tries");
     return OK;
@@ -586,6 +618,7 @@ static enum status read_everything(struct config *config, cfg_t *cfg)
     TRY(read_ras(config, cfg));
     TRY(read_templates(config, cfg));
     TRY(read_paths(config, cfg));
+    TRY(config_read_tls(config, cfg));
     if (!config->paths_count)
         return fail(BAD_INPUT, "%s: there is no path section, so nobody could enrol", CONFIG_FILE);
     return OK;
@@ -667,6 +700,14 @@ const struct template *config_find_template(const struct config *config, struct 
     for (size_t i = 0; i < config->templates_count; i++)
         if (span_equal(span_of_text(config->templates[i].name), name))
             return &config->templates[i];
+    return NULL;
+}
+
+const struct config_tls *config_find_tls(const struct config *config, struct span name)
+{
+    for (size_t i = 0; i < config->tls_count; i++)
+        if (span_equal(span_of_text(config->tls[i].name), name))
+            return &config->tls[i];
     return NULL;
 }
 

@@ -21,6 +21,10 @@
 #define CONFIG_PATH_TEMPLATES_MAX 8
 #define CONFIG_USERNAME_FORMS_MAX 4
 #define CONFIG_URL_BYTES 512
+#define CONFIG_TLS_MAX 16
+#define CONFIG_TLS_NAMES_MAX 16
+#define CONFIG_TLS_NAME_BYTES 254
+#define CONFIG_NONE SIZE_MAX /* for an index */
 
 /* A certification authority that can sign. */
 struct config_authority {
@@ -59,29 +63,55 @@ struct config_path {
     size_t username_forms_count;
     struct scep_policy policy;
     enum reply_extras reply;
+    unsigned rate_per_minute; /* PKIOperations, from whomever; 0: no limit */
     bool root_in_chain; /* GetCACert's chain ends in the root (default), or below it */
+};
+
+/* Does a client of TLS show a certificate? */
+enum client_certificates { CLIENT_CERTIFICATES_NONE, CLIENT_CERTIFICATES_OPTIONAL, CLIENT_CERTIFICATES_REQUIRED };
+
+/* Who the server is to TLS clients that ask for one of its names; the first section is for all others too.
+ * Either its files are given, or it is issued by an authority of ours: then certificate, chain and key are
+ * in one file that the supervisor keeps, and `template` says what the certificate looks like. */
+struct config_tls {
+    char name[CONFIG_NAME_BYTES];
+    char names[CONFIG_TLS_NAMES_MAX][CONFIG_TLS_NAME_BYTES]; /* lower case; "*.example" for what is one label below */
+    size_t names_count;
+    char certificate[PATH_MAX];
+    char chain[PATH_MAX]; /* "" if it stands in the certificate's file */
+    char key[PATH_MAX];
+    enum client_certificates client_certificates;
+    char client_anchors[PATH_MAX]; /* "" for none */
+    size_t issue_from;             /* index into authorities; CONFIG_NONE when the files are given */
+    size_t template;               /* index into templates, of one that is named "tls:NAME" and is in no path */
 };
 
 struct config {
     char directory[PATH_MAX]; /* DIR, absolute */
     char listen[CONFIG_LISTEN_MAX][128]; /* "127.0.0.1:8080", "[::1]:8080" */
     size_t listen_count;
+    char listen_tls[CONFIG_LISTEN_MAX][128];
+    size_t listen_tls_count;
     char public_url[CONFIG_URL_BYTES]; /* under which devices reach us; no slash at its end */
     unsigned responders;               /* processes; 0 in the file means one per core, here never 0 */
     unsigned uid_base;                 /* started as root: role n runs as uid and gid uid_base + n; 0: do not change */
     unsigned connections_max;          /* per responder */
     unsigned header_timeout_s;
     unsigned body_timeout_s;
+    unsigned address_rate_per_minute;  /* PKIOperations from one address; 0: no limit */
+    unsigned overall_rate_per_minute;  /* PKIOperations altogether; 0: no limit */
     int64_t password_lifetime_s;       /* of generated one-time passwords, unless the command says otherwise */
     unsigned password_tries;           /* wrong ones until the user is locked */
     struct config_authority authorities[CONFIG_AUTHORITIES_MAX];
     size_t authorities_count;
     struct config_ra ras[CONFIG_AUTHORITIES_MAX];
     size_t ras_count;
-    struct template templates[CONFIG_TEMPLATES_MAX];
+    struct template templates[CONFIG_TEMPLATES_MAX + CONFIG_TLS_MAX];
     size_t templates_count;
     struct config_path paths[CONFIG_PATHS_MAX];
     size_t paths_count;
+    struct config_tls tls[CONFIG_TLS_MAX];
+    size_t tls_count;
 };
 
 /* Places within DIR that are fixed. */
@@ -89,6 +119,7 @@ struct config {
 #define CONFIG_CONTROL_SOCKET "run/control.sock"
 #define CONFIG_REGISTRAR_DIRECTORY "registrar"
 #define CONFIG_SIGNER_DIRECTORY "signer"
+#define CONFIG_TLS_DIRECTORY "tls" /* NAME.pem of each section that an authority of ours issues */
 
 /* Read DIR/musterd.conf and check it.
  *   out   given  config_free() it
@@ -100,6 +131,7 @@ AUTO_FREE(config_free, struct config)
 /* NULL when there is none of that name. */
 const struct config_path *config_find_path(const struct config *config, struct span name);
 const struct template *config_find_template(const struct config *config, struct span name);
+const struct config_tls *config_find_tls(const struct config *config, struct span name);
 const struct config_authority *config_find_authority(const struct config *config, struct span name);
 
 /* A path of the configuration as an absolute one (relative ones start at DIR). */

@@ -38,6 +38,9 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_string_equal(c->public_url, "http://pki.example.net");
     assert_int_equal(c->responders, 2);
     assert_int_equal(c->password_tries, 10);
+    assert_int_equal(c->address_rate_per_minute, 60);
+    assert_int_equal(c->overall_rate_per_minute, 6000);
+    assert_int_equal(c->paths[0].rate_per_minute, 600);
     snprintf(inside, sizeof inside, "%s/authority/issuing/key.pem", c->directory);
     assert_string_equal(c->authorities[0].key, inside);
     assert_string_equal(c->authorities[0].certificate, "/elsewhere/cert.pem");
@@ -61,6 +64,37 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_true(p->policy.allow_odd_nonce);
     assert_int_equal(p->reply, REPLY_WITH_CHAIN);
     assert_null(config_find_path(c, SPAN_LITERAL("nowhere")));
+}
+
+static void a_tls_section_is_given_its_files_or_issued_by_an_authority(void **state)
+{
+    AUTO(config_freep) struct config *c = NULL;
+    AUTO(buf_clear) struct buf subject = { 0 };
+    AUTO(buf_clear) struct buf san = { 0 };
+    AUTO(buf_clear) struct buf text = { 0 };
+    char first_line[256], inside[PATH_MAX + 64];
+
+    (void)state;
+    assert_int_equal(load("good", "full.conf", first_line, &c), OK);
+    assert_string_equal(c->listen_tls[0], "127.0.0.1:8443");
+    assert_int_equal(c->tls_count, 2);
+    const struct config_tls *given = &c->tls[0];
+    assert_true(given->issue_from == CONFIG_NONE);
+    assert_string_equal(given->key, "/elsewhere/key.pem");
+    assert_int_equal(given->client_certificates, CLIENT_CERTIFICATES_OPTIONAL);
+    const struct config_tls *own = config_find_tls(c, SPAN_LITERAL("own"));
+    assert_non_null(own);
+    assert_int_equal(own->issue_from, 0);
+    assert_string_equal(own->names[0], "pki.example.net");
+    snprintf(inside, sizeof inside, "%s/tls/own.pem", c->directory);
+    assert_string_equal(own->certificate, inside);
+    assert_string_equal(own->key, inside);
+    const struct template *t = &c->templates[own->template];
+    assert_string_equal(t->name, "tls:own");
+    assert_int_equal(t->lifetime_s, 30 * 86400);
+    assert_int_equal(template_expand_names(t, "tls:own", "tls:own", &subject, &san), OK);
+    assert_int_equal(general_names_format(buf_span(&san), &text), OK);
+    assert_string_equal(buf_text(&text), "DNS:pki.example.net, DNS:*.example.net, IP:192.0.2.1");
 }
 
 /* Each file in bad/ says in its first line what the error must say. */
@@ -102,6 +136,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_configuration_is_read_to_the_last_key),
+        cmocka_unit_test(a_tls_section_is_given_its_files_or_issued_by_an_authority),
         cmocka_unit_test(every_mistake_is_told_with_its_place),
         cmocka_unit_test(a_directory_without_configuration_says_how_to_make_one),
     };

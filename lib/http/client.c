@@ -3,15 +3,19 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CONNECT_TIMEOUT_S 10
+#define PIN_BYTES 32 /* SHA-256 */
 
 struct http_client {
     CURL *curl;
     struct curl_slist *headers; /* lives as long as the request */
     size_t body_limit_bytes;
+    uint8_t pin[PIN_BYTES];
     char error[CURL_ERROR_SIZE];
 };
 
@@ -35,6 +39,7 @@ static enum status set_options(struct http_client *client, unsigned timeout_s)
         curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)timeout_s) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)connect_s) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_USERAGENT, "Muster/" MUSTER_VERSION) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->error) == CURLE_OK)
         return OK;
@@ -57,6 +62,65 @@ enum status http_client_new(unsigned timeout_s, size_t body_limit_bytes, struct 
     TRY(set_options(client, timeout_s));
     *out = take(client);
     return OK;
+}
+
+/* --- Whom to believe ---------------------------------------------------- */
+
+static X509 *find_pinned(STACK_OF(X509) *sent, const uint8_t pin[PIN_BYTES])
+{
+    for (int i = 0; i < sk_X509_num(sent); i++) {
+        uint8_t digest[EVP_MAX_MD_SIZE];
+        if (X509_digest(sk_X509_value(sent, i), EVP_sha256(), digest, NULL) && memcmp(digest, pin, PIN_BYTES) == 0)
+            return sk_X509_value(sent, i);
+    }
+    return NULL;
+}
+
+/* OpenSSL's own verification, with the pinned certificate as the only anchor; libcurl checks the name. */
+static int verify_by_pin(X509_STORE_CTX *context, void *argument)
+{
+    const struct http_client *client = argument;
+    X509 *pinned = find_pinned(X509_STORE_CTX_get0_untrusted(context), client->pin);
+    STACK_OF(X509) *anchors = pinned && X509_check_ca(pinned) ? sk_X509_new_null() : NULL;
+    int verified = 0;
+
+    if (!anchors)
+        X509_STORE_CTX_set_error(context, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+    if (anchors && sk_X509_push(anchors, pinned)) {
+        X509_STORE_CTX_set0_trusted_stack(context, anchors);
+        X509_STORE_CTX_set_flags(context, X509_V_FLAG_PARTIAL_CHAIN);
+        verified = X509_verify_cert(context);
+    }
+    sk_X509_free(anchors);
+    return verified == 1;
+}
+
+static CURLcode pin_context(CURL *curl, void *context, void *argument)
+{
+    (void)curl;
+    SSL_CTX_set_cert_verify_callback(context, verify_by_pin, argument);
+    return CURLE_OK;
+}
+
+enum status http_client_trust_pin(struct http_client *client, struct span pin)
+{
+    if (pin.len != sizeof client->pin)
+        return fail(BAD_INPUT, "http: a pin of %zu bytes, want %zu", pin.len, sizeof client->pin);
+    memcpy(client->pin, pin.ptr, sizeof client->pin);
+    if (curl_easy_setopt(client->curl, CURLOPT_SSL_CTX_FUNCTION, pin_context) == CURLE_OK &&
+        curl_easy_setopt(client->curl, CURLOPT_SSL_CTX_DATA, client) == CURLE_OK &&
+        curl_easy_setopt(client->curl, CURLOPT_CAINFO, NULL) == CURLE_OK &&
+        curl_easy_setopt(client->curl, CURLOPT_CAPATH, NULL) == CURLE_OK)
+        return OK;
+    return fail(FAULT, "http: this libcurl cannot trust a pinned certificate; it must be one on OpenSSL");
+}
+
+enum status http_client_trust_file(struct http_client *client, const char *path)
+{
+    if (curl_easy_setopt(client->curl, CURLOPT_CAINFO, path) == CURLE_OK &&
+        curl_easy_setopt(client->curl, CURLOPT_CAPATH, NULL) == CURLE_OK)
+        return OK;
+    return fail(FAULT, "http: this libcurl cannot be told whom to trust");
 }
 
 void http_answer_clear(struct http_answer *answer)
@@ -116,6 +180,9 @@ static const char *advice(CURLcode code)
     case CURLE_OPERATION_TIMEDOUT:
         return "the network or the server is slow; try again later";
     case CURLE_PEER_FAILED_VERIFICATION:
+        return "this is not the server that is trusted here: check the URL's host and the trust anchor for TLS";
+    case CURLE_SSL_CACERT_BADFILE:
+        return "check the file with the trust anchor for TLS";
     case CURLE_SSL_CONNECT_ERROR:
         return "its TLS certificate or settings are not acceptable";
     case CURLE_GOT_NOTHING:
@@ -132,7 +199,7 @@ static enum status explain(const struct http_client *client, const char *place, 
 {
     if (code == CURLE_WRITE_ERROR)
         return fail(BAD_INPUT, "%s: the answer is longer than %zu bytes", place, client->body_limit_bytes);
-    return fail(FAULT, "%s: %s; %s", place, client->error[0] ? client->error : curl_easy_strerror(code),
+    return fail(code == CURLE_PEER_FAILED_VERIFICATION ? BAD_PROOF : FAULT, "%s: %s; %s", place, client->error[0] ? client->error : curl_easy_strerror(code),
                 advice(code));
 }
 

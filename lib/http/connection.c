@@ -2,6 +2,7 @@
 #include "lib/http/connection.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,12 +21,24 @@ void http_connection_free(struct http_connection *c)
 {
     event_del(&c->readable);
     event_del(&c->writable);
+    http_tls_session_free(c->tls);
     close(c->fd);
     buf_clear(&c->in);
     buf_clear(&c->out);
     TAILQ_REMOVE(&c->server->connections, c, link);
     c->server->connection_count--;
     free(c);
+}
+
+/* Bytes, by TLS or as they are. */
+static ssize_t receive(struct http_connection *c, void *to, size_t size)
+{
+    return c->tls ? http_tls_read(c->tls, to, size) : recv(c->fd, to, size, 0);
+}
+
+static ssize_t transmit(struct http_connection *c, const void *bytes, size_t len)
+{
+    return c->tls ? http_tls_write(c->tls, bytes, len) : send(c->fd, bytes, len, MSG_NOSIGNAL);
 }
 
 static void connection_settle(struct http_connection *c)
@@ -137,9 +150,13 @@ static void answer_sent(struct http_connection *c)
         buf_consume(&c->in, c->head.used + c->head.content_length);
         await_request(c);
         resume_reading(c);
+        if (c->tls && http_tls_has_pending(c->tls))
+            event_active(&c->readable, EV_READ, 0);
         return;
     }
     buf_clear(&c->in);
+    if (c->tls)
+        http_tls_end_output(c->tls);
     if (c->input_ended || shutdown(c->fd, SHUT_WR) != 0) {
         c->phase = HTTP_PHASE_END;
         return;
@@ -162,7 +179,25 @@ static void keep_unsent(struct http_connection *c, const struct iovec *parts, si
     }
     c->phase = HTTP_PHASE_ANSWER;
     set_deadline(c, c->server->limits.body_timeout_s);
-    event_add(&c->writable, NULL);
+}
+
+/* Write what the socket takes; the rest goes when it is writable. */
+static void push(struct http_connection *c)
+{
+    while (c->out.len) {
+        const ssize_t n = transmit(c, c->out.ptr, c->out.len);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            event_add(&c->writable, NULL);
+            return;
+        }
+        if (n < 0) {
+            c->phase = HTTP_PHASE_END;
+            return;
+        }
+        buf_consume(&c->out, (size_t)n);
+    }
+    event_del(&c->writable);
+    answer_sent(c);
 }
 
 static void send_response(struct http_connection *c, const struct http_response *response)
@@ -175,6 +210,12 @@ static void send_response(struct http_connection *c, const struct http_response 
         { (void *)(uintptr_t)response->body.ptr, c->head.method == HTTP_HEAD ? 0 : response->body.len },
     };
     const struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+    if (c->tls) { /* head and body in one record */
+        keep_unsent(c, parts, 0);
+        if (c->phase == HTTP_PHASE_ANSWER)
+            push(c);
+        return;
+    }
     const ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
         c->phase = HTTP_PHASE_END;
@@ -185,6 +226,8 @@ static void send_response(struct http_connection *c, const struct http_response 
         return;
     }
     keep_unsent(c, parts, n < 0 ? 0 : (size_t)n);
+    if (c->phase == HTTP_PHASE_ANSWER)
+        event_add(&c->writable, NULL);
 }
 
 /* Refuse what is no good request, in words, and end the connection. */
@@ -227,6 +270,9 @@ static void hand_over(struct http_connection *c)
         .body = span_of(bytes.ptr + c->head.used, c->head.content_length),
         .address = c->address,
         .user_agent = c->user_agent,
+        .tls_version = c->tls ? http_tls_version(c->tls) : "",
+        .server_name = c->tls ? http_tls_server_name(c->tls) : "",
+        .peer_certificate = c->tls ? http_tls_peer_certificate(c->tls) : span_of(NULL, 0),
     };
     c->phase = HTTP_PHASE_HANDLER;
     c->deadline_ms = NO_DEADLINE;
@@ -239,7 +285,7 @@ static void promise_to_read_on(struct http_connection *c)
     const size_t length = sizeof text - 1;
 
     if (c->head.expects_continue && c->head.minor && c->in.len == c->head.used && c->head.content_length &&
-        send(c->fd, text, length, MSG_NOSIGNAL) != (ssize_t)length)
+        transmit(c, text, length) != (ssize_t)length)
         c->phase = HTTP_PHASE_END;
 }
 
@@ -324,7 +370,7 @@ static void drain(struct http_connection *c)
         c->phase = HTTP_PHASE_END;
 }
 
-static void fill(struct http_connection *c)
+static void read_once(struct http_connection *c)
 {
     uint8_t *to = buf_reserve(&c->in, HTTP_READ_BYTES);
 
@@ -332,7 +378,7 @@ static void fill(struct http_connection *c)
         c->phase = HTTP_PHASE_END;
         return;
     }
-    const ssize_t n = recv(c->fd, to, HTTP_READ_BYTES, 0);
+    const ssize_t n = receive(c, to, HTTP_READ_BYTES);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n < 0) {
@@ -347,6 +393,41 @@ static void fill(struct http_connection *c)
     advance(c);
 }
 
+/* A TLS record may hold more than is read at once, and no event will tell of the rest. */
+static void fill(struct http_connection *c)
+{
+    do
+        read_once(c);
+    while (c->tls && (c->phase == HTTP_PHASE_HEAD || c->phase == HTTP_PHASE_BODY) && http_tls_has_pending(c->tls));
+}
+
+/* What the client sent behind its part of the handshake may be here already. */
+static void shake_hands(struct http_connection *c)
+{
+    bool wants_write = false;
+
+    switch (http_tls_handshake(c->tls, &wants_write)) {
+    case OK:
+        event_del(&c->writable);
+        c->phase = HTTP_PHASE_HEAD; /* within the time for the first head */
+        fill(c);
+        break;
+    case PENDING:
+        if (wants_write)
+            event_add(&c->writable, NULL);
+        else
+            event_del(&c->writable);
+        break;
+    case BAD_INPUT:
+    case BAD_PROOF:
+    case REFUSED:
+    case FAULT:
+        log_write(LOG_INFO, "no connection with %s: %s", c->address, fail_text());
+        c->phase = HTTP_PHASE_END;
+        break;
+    }
+}
+
 static void on_readable(int fd, short what, void *argument)
 {
     struct http_connection *c = argument;
@@ -354,6 +435,9 @@ static void on_readable(int fd, short what, void *argument)
     (void)fd;
     (void)what;
     switch (c->phase) {
+    case HTTP_PHASE_HANDSHAKE:
+        shake_hands(c);
+        break;
     case HTTP_PHASE_HEAD:
     case HTTP_PHASE_BODY:
         fill(c);
@@ -374,20 +458,14 @@ static void on_readable(int fd, short what, void *argument)
 static void on_writable(int fd, short what, void *argument)
 {
     struct http_connection *c = argument;
-    const ssize_t n = send(fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
 
+    (void)fd;
     (void)what;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < 0) {
-        c->phase = HTTP_PHASE_END;
+    if (c->phase == HTTP_PHASE_HANDSHAKE) {
+        shake_hands(c);
     } else {
-        buf_consume(&c->out, (size_t)n);
-        if (c->out.len == 0) {
-            event_del(&c->writable);
-            answer_sent(c);
-            advance(c);
-        }
+        push(c);
+        advance(c);
     }
     connection_settle(c);
 }
@@ -404,11 +482,12 @@ void http_connection_expire(struct http_connection *c)
     connection_settle(c);
 }
 
-enum status http_connection_new(struct http_server *server, int fd, const char *address)
+enum status http_connection_new(struct http_server *server, int fd, const char *address, struct http_tls *tls)
 {
     struct http_connection *c = calloc(1, sizeof *c);
 
-    if (!c) {
+    if (!c || (tls && http_tls_session_new(tls, fd, &c->tls) != OK)) {
+        free(c);
         close(fd);
         return fail(FAULT, "http: no memory for a connection");
     }
@@ -422,5 +501,7 @@ enum status http_connection_new(struct http_server *server, int fd, const char *
     event_assign(&c->writable, server->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     event_add(&c->readable, NULL);
     await_request(c);
+    if (tls)
+        c->phase = HTTP_PHASE_HANDSHAKE;
     return OK;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/http/head.h"
+#include "lib/http/tls.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -15,6 +16,7 @@
 #define HTTP_READ_BYTES ((size_t)8191) /* with buf's own byte, a block of 8 KiB */
 
 enum http_phase {
+    HTTP_PHASE_HANDSHAKE, /* TLS is being agreed upon */
     HTTP_PHASE_HEAD,    /* reading a head, or waiting for the next one */
     HTTP_PHASE_BODY,    /* reading a body */
     HTTP_PHASE_HANDLER, /* the request is with the handler */
@@ -33,6 +35,7 @@ struct http_connection {
     struct http_server *server;
     TAILQ_ENTRY(http_connection) link;
     int fd;
+    struct http_tls_session *tls; /* NULL on plain HTTP */
     enum http_phase phase;
     int64_t deadline_ms;
     struct event readable;
@@ -53,9 +56,15 @@ TAILQ_HEAD(http_connections, http_connection);
 
 #define HTTP_LISTENERS_MAX 32
 
+struct http_listener {
+    struct http_server *server;
+    struct event *event;
+    struct http_tls *tls; /* NULL for plain HTTP */
+};
+
 struct http_server {
     struct event_base *base;
-    struct event *listeners[HTTP_LISTENERS_MAX];
+    struct http_listener listeners[HTTP_LISTENERS_MAX];
     size_t listener_count;
     struct event *sweep;
     struct http_limits limits;
@@ -69,8 +78,10 @@ struct http_server {
     char date[40];
 };
 
-/* Start on an accepted socket (taken).  FAULT: no memory, the socket is closed. */
-MUST_USE enum status http_connection_new(struct http_server *server, int fd, const char *address);
+/* Start on an accepted socket (taken).  FAULT: no memory, the socket is closed.
+ *   tls   NULL for plain HTTP */
+MUST_USE enum status http_connection_new(struct http_server *server, int fd, const char *address,
+                                         struct http_tls *tls);
 
 void http_connection_free(struct http_connection *connection);
 

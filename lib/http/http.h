@@ -21,6 +21,9 @@ struct http_request {
     struct span body;
     const char *address;    /* the client's, numeric */
     const char *user_agent; /* "" if none */
+    const char *tls_version; /* "TLSv1.2", "TLSv1.3"; "" on plain HTTP */
+    const char *server_name; /* that the client asked for by SNI, in lower case; "" if none */
+    struct span peer_certificate; /* DER, proved when its session began, maybe an hour ago; empty if none */
 };
 
 struct http_response {
@@ -57,6 +60,13 @@ struct event_base;
 MUST_USE enum status http_server_new(struct event_base *base, const int *listeners, size_t listener_count,
                                      const struct http_limits *limits, http_handler *handler, void *context,
                                      struct http_server **out);
+/* Serve TLS on further listening sockets (taken).
+ *   tls   lent for the server's life; what is put into it later holds for new connections
+ * header_timeout_s is the time for the handshake and the first head together. */
+struct http_tls;
+MUST_USE enum status http_server_listen_tls(struct http_server *server, const int *listeners, size_t listener_count,
+                                            struct http_tls *tls);
+
 void http_server_free(struct http_server *server); /* exchanges that are not answered yet die with it */
 
 /* What the server refused by itself: with which status, why, and who it was; lent for the call. */
@@ -70,6 +80,46 @@ const struct http_request *http_exchange_get_request(const struct http_exchange 
 /* Answer and end the exchange, which must not be touched any more; fine too when the client has
  * gone meanwhile. */
 void http_exchange_reply(struct http_exchange *exchange, const struct http_response *response);
+
+/* --- TLS of the server --------------------------------------------------- */
+
+#define HTTP_TLS_IDENTITIES_MAX 16
+#define HTTP_TLS_TICKET_KEY_BYTES 80
+
+enum http_client_certificates {
+    HTTP_CLIENT_CERTIFICATES_NONE,     /* not asked for */
+    HTTP_CLIENT_CERTIFICATES_OPTIONAL, /* asked for; one that does not hold ends the handshake */
+    HTTP_CLIENT_CERTIFICATES_REQUIRED,
+};
+
+/* Who the server is, for clients that ask for one of these names. */
+struct http_tls_identity {
+    const char *label;               /* for error texts: "tls default" */
+    const char *const *names;        /* "a.example", "*.b.example"; lower case */
+    size_t names_count;
+    struct span certificate;         /* PEM; certificates after the first one are its chain */
+    struct span chain;               /* PEM, further ones; may be empty */
+    struct span key;                 /* PEM */
+    enum http_client_certificates client_certificates;
+    struct span client_anchors;      /* PEM; what is there is trusted, root or not */
+};
+
+/* TLS 1.2 and 1.3, AEAD suites with forward secrecy, ALPN http/1.1; no renegotiation, no compression,
+ * no early data.  There are no identities yet: every handshake fails.
+ *   out   given  http_tls_free() it, after the servers that use it */
+MUST_USE enum status http_tls_new(struct http_tls **out);
+void http_tls_free(struct http_tls *tls);
+AUTO_FREE(http_tls_free, struct http_tls)
+
+/* Set or replace identity number `place`; 0 is the one for clients that name no other.
+ *   identity   lent, copied
+ * Connections that are open keep what they have.
+ * BAD_INPUT  no certificate, a key of another one, no anchors where there must be; nothing has changed then */
+MUST_USE enum status http_tls_put(struct http_tls *tls, size_t place, const struct http_tls_identity *identity);
+
+/* Seal session tickets under this key (HTTP_TLS_TICKET_KEY_BYTES, secret), so that processes that share a
+ * port can resume each other's sessions.  Without it each server has a key of its own. */
+MUST_USE enum status http_tls_set_ticket_key(struct http_tls *tls, struct span key);
 
 /* The value of a query parameter, percent-decoded (a raw '+' stays '+'); appended.
  *   found   false when it is not there
@@ -97,6 +147,13 @@ MUST_USE enum status http_client_new(unsigned timeout_s, size_t body_limit_bytes
 void http_client_free(struct http_client *client);
 AUTO_FREE(http_client_free, struct http_client)
 
+/* Whom to believe under https, instead of the system's authorities:
+ *   pin    SHA-256 of a CA's whole certificate, which the server must send along with its chain
+ *   path   PEM file with the authorities
+ * The server's name is always checked.  FAULT: libcurl cannot. */
+MUST_USE enum status http_client_trust_pin(struct http_client *client, struct span pin);
+MUST_USE enum status http_client_trust_file(struct http_client *client, const char *path);
+
 struct http_answer {
     int status;
     char content_type[128]; /* lower case, without parameters; "" if none */
@@ -108,6 +165,7 @@ void http_answer_clear(struct http_answer *answer);
  *   type, body   for POST; pass NULL and an empty span for GET
  *   out          zeroed, or an earlier answer, which is cleared
  * FAULT      could not connect, timed out, broke off (text says which)
+ * BAD_PROOF  https: the server is not one that is trusted, or not the one of that name
  * BAD_INPUT  answer over the limit, or a URL we do not take */
 MUST_USE enum status http_client_request(struct http_client *client, const char *url, const char *type,
                                          struct span body, struct http_answer *out);

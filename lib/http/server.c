@@ -26,9 +26,9 @@ static void set_accepting(struct http_server *server, bool accepting)
         return;
     for (size_t i = 0; i < server->listener_count; i++)
         if (accepting)
-            event_add(server->listeners[i], NULL);
+            event_add(server->listeners[i].event, NULL);
         else
-            event_del(server->listeners[i]);
+            event_del(server->listeners[i].event);
     server->accepting = accepting;
 }
 
@@ -71,7 +71,7 @@ static bool make_room(struct http_server *server)
         return true;
     TAILQ_FOREACH(c, &server->connections, link)
     {
-        if (c->phase != HTTP_PHASE_HEAD && c->phase != HTTP_PHASE_BODY && c->phase != HTTP_PHASE_LINGER)
+        if (c->phase == HTTP_PHASE_HANDLER || c->phase == HTTP_PHASE_ANSWER || c->phase == HTTP_PHASE_END)
             continue;
         http_connection_free(c);
         return true;
@@ -79,78 +79,88 @@ static bool make_room(struct http_server *server)
     return false;
 }
 
-static void turn_away(int fd)
+/* Without a word where the word would have to be by TLS. */
+static void turn_away(const struct http_listener *listener, int fd)
 {
     static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nServer: Muster\r\nRetry-After: 5\r\n"
                                "Content-Length: 0\r\nConnection: close\r\n\r\n";
 
-    (void)!send(fd, text, sizeof text - 1, MSG_NOSIGNAL);
+    if (!listener->tls)
+        (void)!send(fd, text, sizeof text - 1, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
     close(fd);
 }
 
-static void welcome(struct http_server *server, int fd, const struct sockaddr_storage *from)
+static void welcome(const struct http_listener *listener, int fd, const struct sockaddr_storage *from)
 {
     const int on = 1;
     char address[INET6_ADDRSTRLEN];
 
-    if (!make_room(server)) {
-        turn_away(fd);
+    if (!make_room(listener->server)) {
+        turn_away(listener, fd);
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     format_address(from, address);
-    if (http_connection_new(server, fd, address) != OK)
+    if (http_connection_new(listener->server, fd, address, listener->tls) != OK)
         log_write(LOG_WARNING, "%s", fail_text());
 }
 
-static void on_acceptable(int listener, short what, void *argument)
+static void on_acceptable(int socket, short what, void *argument)
 {
-    struct http_server *server = argument;
+    const struct http_listener *listener = argument;
 
     (void)what;
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
         struct sockaddr_storage from = { 0 };
         socklen_t length = sizeof from;
-        const int fd = accept4(listener, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = accept4(socket, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(server, fd, &from);
+            welcome(listener, fd, &from);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_write(LOG_WARNING, "http: cannot take more connections for the moment: %s", strerror(errno));
-            set_accepting(server, false);
+            set_accepting(listener->server, false);
         }
         return;
     }
 }
 
-static enum status add_listener(struct http_server *server, int fd)
+static enum status add_listener(struct http_server *server, int fd, struct http_tls *tls)
 {
-    struct event *event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_acceptable, server);
+    struct http_listener *listener = &server->listeners[server->listener_count];
 
-    if (!event || event_add(event, NULL) != 0) {
-        if (event)
-            event_free(event);
+    listener->event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+    if (!listener->event || event_add(listener->event, NULL) != 0) {
+        if (listener->event)
+            event_free(listener->event);
         close(fd);
         return fail(FAULT, "http: no memory for a listener");
     }
-    server->listeners[server->listener_count++] = event;
+    listener->server = server;
+    listener->tls = tls;
+    server->listener_count++;
     return OK;
 }
 
-static enum status start(struct http_server *server, const int *listeners, size_t count)
+static enum status add_listeners(struct http_server *server, const int *listeners, size_t count, struct http_tls *tls)
 {
-    static const struct timeval interval = { .tv_usec = SWEEP_MS * 1000 };
-    enum status status = OK;
+    const bool have_room = count <= HTTP_LISTENERS_MAX - server->listener_count;
+    enum status status = have_room ? OK : fail(FAULT, "http: more than %d listeners", HTTP_LISTENERS_MAX);
 
     for (size_t i = 0; i < count; i++)
         if (status == OK)
-            status = add_listener(server, listeners[i]);
+            status = add_listener(server, listeners[i], tls);
         else
             close(listeners[i]);
-    if (status != OK)
-        return status;
+    return status;
+}
+
+static enum status start_sweep(struct http_server *server)
+{
+    static const struct timeval interval = { .tv_usec = SWEEP_MS * 1000 };
+
     server->accepting = true;
     server->sweep = event_new(server->base, -1, EV_PERSIST, on_sweep, server);
     if (!server->sweep || event_add(server->sweep, &interval) != 0)
@@ -171,19 +181,26 @@ enum status http_server_new(struct event_base *base, const int *listeners, size_
 {
     AUTO(http_server_freep) struct http_server *server = calloc(1, sizeof *server);
 
-    if (!server || listener_count > HTTP_LISTENERS_MAX) {
+    if (!server) {
         for (size_t i = 0; i < listener_count; i++)
             close(listeners[i]);
-        return fail(FAULT, "http: no memory, or more than %d listeners", HTTP_LISTENERS_MAX);
+        return fail(FAULT, "http: no memory for a server");
     }
     server->base = base;
     server->limits = *limits;
     server->handler = handler;
     server->context = context;
     TAILQ_INIT(&server->connections);
-    TRY(start(server, listeners, listener_count));
+    TRY(add_listeners(server, listeners, listener_count, NULL));
+    TRY(start_sweep(server));
     *out = take(server);
     return OK;
+}
+
+enum status http_server_listen_tls(struct http_server *server, const int *listeners, size_t listener_count,
+                                   struct http_tls *tls)
+{
+    return add_listeners(server, listeners, listener_count, tls);
 }
 
 void http_server_free(struct http_server *server)
@@ -193,8 +210,8 @@ void http_server_free(struct http_server *server)
     while (!TAILQ_EMPTY(&server->connections))
         http_connection_free(TAILQ_FIRST(&server->connections));
     for (size_t i = 0; i < server->listener_count; i++) {
-        close(event_get_fd(server->listeners[i]));
-        event_free(server->listeners[i]);
+        close(event_get_fd(server->listeners[i].event));
+        event_free(server->listeners[i].event);
     }
     if (server->sweep)
         event_free(server->sweep);

@@ -87,7 +87,7 @@ enum status ipc_channel_next(struct ipc_channel *channel, struct ipc_message *ou
         return fail(BAD_INPUT, "ipc: %s from the %s, who may not send it", ipc_kind_name(out->kind),
                     ipc_role_name(channel->peer));
     channel->in_used += used;
-    if (out->kind == IPC_KIND_peer) {
+    if (out->kind == IPC_KIND_peer || out->kind == IPC_KIND_tls_file) {
         out->fd = channel->passed_fd;
         channel->passed_fd = -1;
     }

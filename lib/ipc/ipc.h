@@ -42,7 +42,7 @@ enum ipc_kind {
 /* Any message; `kind` says which member holds. */
 struct ipc_message {
     enum ipc_kind kind;
-    int fd; /* a descriptor that came along (peer), else -1; the receiver's to close */
+    int fd; /* a descriptor that came along (peer, tls_file), else -1; the receiver's to close */
     union {
 #define MESSAGE(name, from, to, what) struct ipc_##name name;
 #include "lib/ipc/msg.def"
@@ -110,5 +110,5 @@ static inline bool ipc_channel_has_output(const struct ipc_channel *channel)
  * PENDING  the rest waits until the socket is writable     FAULT  the supervisor has gone */
 MUST_USE enum status ipc_send_ready(struct ipc_channel *supervisor);
 
-/* Send one message with a descriptor at once, blocking; for the supervisor's `peer`.  `fd` stays open here. */
+/* Send one message with a descriptor at once, blocking; for the supervisor's `peer` and `tls_file`.  `fd` stays open here. */
 MUST_USE enum status ipc_send_with_fd(int socket, const struct ipc_message *message, int fd);

@@ -63,6 +63,13 @@ static const char *check_url(const char *text)
     return NULL;
 }
 
+static const char *check_tls_anchor(const char *text)
+{
+    return text[0] == '/' || strcmp(text, "ca") == 0 || strcmp(text, "system") == 0
+               ? NULL
+               : "system, ca, or the path of a PEM file, from / on";
+}
+
 static const char *check_fingerprint(const char *text)
 {
     AUTO(buf_clear) struct buf bytes = { 0 };
@@ -116,6 +123,7 @@ static const struct {
     { "Name", check_name },
     { "Protocol", check_protocol },
     { "ServerURL", check_url },
+    { "TLSAnchor", check_tls_anchor },
     { "CAFingerprint", check_fingerprint },
     { "UsernameForm", check_username_form },
     { "ChallengeExpires", check_time },

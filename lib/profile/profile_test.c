@@ -110,6 +110,13 @@ static void a_wrong_password_is_not_repeated_in_the_error(void **state)
     assert_null(strstr(fail_text(), "hunter2"));
 }
 
+static void whom_to_believe_under_https_is_the_system_the_ca_or_a_file(void **state)
+{
+    (void)state;
+    assert_refused("TLSAnchor = \"none\"\n", "expected system, ca, or the path");
+    assert_refused("TLSAnchor = \"anchors.pem\"\n", "expected system, ca, or the path");
+}
+
 /* --- From the table ----------------------------------------------------------------------------- */
 
 /* A text of that many characters that has the form the parameter wants, where it has one. */
@@ -121,7 +128,7 @@ static void make_text(const struct profile_parameter *p, int64_t length, char *t
     } starts[] = {
         { "ServerURL", "http://h/" }, { "Protocol", "SCEP" },        { "CAFingerprint", PIN },
         { "UsernameForm", "uri" },    { "SubjectAltName", "DNS:x" }, { "KeyType", "RSA" },
-        { "ChallengeExpires", "2026-11-23T18:00:00Z" },
+        { "ChallengeExpires", "2026-11-23T18:00:00Z" }, { "TLSAnchor", "/a" },
     };
 
     memset(text, 'a', (size_t)length);
@@ -307,6 +314,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_list_is_read_item_by_item),
         cmocka_unit_test(each_mistake_is_named_with_its_line),
         cmocka_unit_test(a_nul_byte_is_refused),
+        cmocka_unit_test(whom_to_believe_under_https_is_the_system_the_ca_or_a_file),
         cmocka_unit_test(a_wrong_password_is_not_repeated_in_the_error),
         cmocka_unit_test(every_parameter_takes_its_range_and_nothing_beyond),
         cmocka_unit_test(every_parameter_starts_at_a_default_that_is_in_its_range),

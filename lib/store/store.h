@@ -125,7 +125,7 @@ MUST_USE enum status store_authority_put(struct store *store, const char *name, 
 struct store_enrolment {
     int64_t id;
     enum enrolment_state state;
-    int64_t device;    /* 0: unknown, only of a certificate found in the signer's journal */
+    int64_t device;    /* 0: none, of the server's own TLS certificates; or unknown, found in the signer's journal */
     int64_t authority; /* row of it */
     int64_t proof;     /* the certificate that it renews; 0: a password did */
     struct span serial;

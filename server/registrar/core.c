@@ -143,6 +143,14 @@ static enum status take_refusal(struct registrar *registrar, const struct sender
                       refusal->message_type, answer);
 }
 
+/* --- From the supervisor --------------------------------------------------------------------- */
+
+static enum status take_certify(struct registrar *registrar, const struct sender *sender,
+                                const struct ipc_message *message)
+{
+    return certify_take(registrar, &message->certify, sender->now_s);
+}
+
 /* --- From the signer --------------------------------------------------------------------- */
 
 static enum status take_issued(struct registrar *registrar, const struct sender *sender,
@@ -165,6 +173,7 @@ static enum status take_journal_end(struct registrar *registrar, const struct se
 
 static enum status (*const takers[IPC_KIND_COUNT])(struct registrar *, const struct sender *,
                                                    const struct ipc_message *) = {
+    [IPC_KIND_certify] = take_certify,
     [IPC_KIND_enrol] = take_enrol,
     [IPC_KIND_refusal] = take_refusal,
     [IPC_KIND_issued] = take_issued,

@@ -52,6 +52,13 @@ void registrar_peer_went(struct registrar *registrar, enum ipc_role role, uint32
 MUST_USE enum status signing_send(struct registrar *registrar, struct intent *intent);
 MUST_USE enum status signing_take_issued(struct registrar *registrar, const struct ipc_issued *issued, int64_t now_s);
 
+/* certify.c: the supervisor wants a key of the server's own certified.  FAULT: the ledger broke. */
+MUST_USE enum status certify_take(struct registrar *registrar, const struct ipc_certify *certify, int64_t now_s);
+
+/* Tell the supervisor, who waits for this intent; not OK: with the text of the last failure. */
+MUST_USE enum status certify_answer(struct registrar *registrar, const struct intent *intent, enum status status,
+                                    struct span certificate);
+
 /* reconcile.c: the ledger and the signer's journal, compared when a signer comes. */
 MUST_USE enum status reconcile_begin(struct registrar *registrar);
 MUST_USE enum status reconcile_take_record(struct registrar *registrar, const struct ipc_journal_record *record,

@@ -12,7 +12,8 @@
 #define TRANSACTION_TEXT_BYTES 129
 #define ADDRESS_BYTES 65
 
-/* A responder's exchange that gets the decision. */
+/* A responder's exchange that gets the decision; or the supervisor, whose certificate it is. */
+#define WAITER_SUPERVISOR UINT32_MAX
 struct waiter {
     uint32_t responder;
     int64_t exchange;

@@ -43,7 +43,8 @@ static struct ipc_channel *find_peer(struct loop *loop, enum ipc_role role, uint
 /* Whoever has gone meanwhile asks again. */
 static enum status send_to_peer(void *context, enum ipc_role to, uint32_t number, const struct ipc_message *message)
 {
-    struct ipc_channel *peer = find_peer(context, to, number);
+    struct loop *loop = context;
+    struct ipc_channel *peer = to == IPC_SUPERVISOR ? &loop->supervisor : find_peer(loop, to, number);
 
     return peer ? ipc_channel_send(peer, message) : OK;
 }
@@ -75,6 +76,25 @@ static enum status add_peer(struct loop *loop, const struct ipc_message *message
     return registrar_peer_came(loop->registrar, role);
 }
 
+/* --- Messages in -------------------------------------------------------------------------- */
+
+static enum status ensure_transaction(struct loop *loop)
+{
+    if (loop->in_transaction)
+        return OK;
+    TRY(store_begin(loop->registrar->store));
+    loop->in_transaction = true;
+    return OK;
+}
+
+static enum status take_from_supervisor(struct loop *loop, const struct ipc_message *message)
+{
+    if (message->kind == IPC_KIND_peer)
+        return add_peer(loop, message);
+    TRY(ensure_transaction(loop));
+    return registrar_take(loop->registrar, IPC_SUPERVISOR, 0, message, loop->now_s);
+}
+
 /* `*gone` when the supervisor has closed its end. */
 static enum status hear_supervisor(struct loop *loop, bool *gone)
 {
@@ -88,21 +108,10 @@ static enum status hear_supervisor(struct loop *loop, bool *gone)
             return OK;
         enum status status = ipc_channel_next(&loop->supervisor, &message);
         for (; status == OK; status = ipc_channel_next(&loop->supervisor, &message))
-            TRY(add_peer(loop, &message));
+            TRY(take_from_supervisor(loop, &message));
         if (status != PENDING)
             return status;
     }
-}
-
-/* --- Messages in -------------------------------------------------------------------------- */
-
-static enum status ensure_transaction(struct loop *loop)
-{
-    if (loop->in_transaction)
-        return OK;
-    TRY(store_begin(loop->registrar->store));
-    loop->in_transaction = true;
-    return OK;
 }
 
 static enum status take_messages(struct loop *loop, struct ipc_channel *peer)
@@ -199,7 +208,9 @@ static enum status wait_for_work(struct loop *loop, struct pollfd *polled)
 {
     const nfds_t count = POLLED_PEERS + loop->peers_count;
 
-    polled[0] = (struct pollfd){ .fd = loop->supervisor.fd, .events = POLLIN };
+    const short out = ipc_channel_has_output(&loop->supervisor) ? POLLOUT : 0;
+
+    polled[0] = (struct pollfd){ .fd = loop->supervisor.fd, .events = (short)(POLLIN | out) };
     control_poll(loop->control, &polled[POLLED_CONTROL]);
     if (poll_all(loop, polled, count) >= 0)
         return OK;
@@ -235,9 +246,11 @@ static enum status turn(struct loop *loop, bool *gone)
     TRY(hear_operators(loop, polled));
     TRY(commit(loop));
     TRY(control_continue(loop->control, loop->now_s));
-    if (polled[0].revents)
+    if (polled[0].revents & ~POLLOUT)
         TRY(hear_supervisor(loop, gone));
+    TRY(commit(loop));
     flush_peers(loop);
+    *gone |= ipc_channel_flush(&loop->supervisor) == FAULT;
     control_flush(loop->control);
     return OK;
 }

@@ -19,6 +19,12 @@ static enum status decide_all(struct registrar *registrar, const struct intent *
 {
     for (size_t i = 0; i < intent->waiters_count; i++) {
         const struct waiter *waiter = &intent->waiters[i];
+        if (waiter->responder == WAITER_SUPERVISOR) {
+            if (decision.status != OK)
+                (void)fail((enum status)decision.status, "%.*s", (int)decision.text.len, (const char *)decision.text.ptr);
+            TRY(certify_answer(registrar, intent, (enum status)decision.status, decision.certificate));
+            continue;
+        }
         decision.exchange = waiter->exchange;
         const struct ipc_message message = { .kind = IPC_KIND_decision, .fd = -1, .decision = decision };
         TRY(registrar->outlet.send(registrar->outlet.context, IPC_RESPONDER, waiter->responder, &message));

@@ -182,6 +182,19 @@ static unsigned smallest_rsa_bits(const struct template *t)
 
 #define PROFILE_RENEW_AT_ELAPSED_PERCENT 80
 
+/* Whom the device may believe under https: the anchor it has anyway, if that one is above our certificate. */
+static const char *tls_anchor(const struct rules *rules, const struct authority *authority)
+{
+    const struct config *config = rules->config;
+    const size_t issuer = config->tls_count ? config->tls[0].issue_from : CONFIG_NONE;
+
+    if (issuer == CONFIG_NONE || strncmp(config->public_url, "https:", 6) != 0)
+        return "system";
+    return memcmp(rules->authorities[issuer].anchor_fingerprint, authority->anchor_fingerprint, SHA256_BYTES) == 0
+               ? "ca"
+               : "system";
+}
+
 enum status view_profile(const struct rules *rules, const struct store_device *device, json_t **out)
 {
     const struct config *config = rules->config;
@@ -195,8 +208,8 @@ enum status view_profile(const struct rules *rules, const struct store_device *d
     const struct authority *authority = &rules->authorities[path->authority];
     const char *form = path->username_forms_count ? username_form_name(path->username_forms[0]) : "dns";
     snprintf(url, sizeof url, "%s/scep/%s", config->public_url, path->name);
-    *out = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:s, s:i, s:i}", "name", device->name, "server_url",
-                     url, "ca_identifier", "", "ca_fingerprint",
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:s, s:i, s:i}", "name", device->name, "server_url",
+                     url, "tls_anchor", tls_anchor(rules, authority), "ca_identifier", "", "ca_fingerprint",
                      view_hex(span_of(authority->anchor_fingerprint, SHA256_BYTES)), "username", device->username,
                      "username_form", form, "subject", expand(t->subject, device), "subject_alt_name",
                      expand_names(t, device), "key_type", "RSA", "key_size", (int)smallest_rsa_bits(t),

@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "server/responder/limit.h"
 #include "server/responder/route.h"
 
 #include <stdarg.h>
@@ -55,6 +56,7 @@ void responder_free(struct responder *r)
         endpoint_clear(&r->endpoints[i]);
     ca_files_clear(&r->ca_files);
     ipc_channel_clear(&r->registrar);
+    rates_close(r->rates);
     free(r->places);
     free(r);
 }
@@ -175,6 +177,39 @@ static void refuse_plainly(struct responder *r, struct http_exchange *exchange,
     answer_text(exchange, http_status, "%s", why);
 }
 
+/* --- Too often -------------------------------------------------------------- */
+
+static void answer_too_many(struct http_exchange *exchange, const char *why, unsigned wait_s)
+{
+    char text[TEXT_BYTES];
+    const int n = snprintf(text, sizeof text, "%s\n", why);
+
+    http_exchange_reply(exchange, &(struct http_response){ .status = 429,
+                                                           .content_type = "text/plain",
+                                                           .body = span_of(text, (size_t)n),
+                                                           .retry_after_s = wait_s });
+}
+
+/* Before anything of the request is looked at that costs more than this does. */
+static bool is_too_many(struct responder *r, const struct endpoint *endpoint, struct http_exchange *exchange)
+{
+    const struct http_request *request = http_exchange_get_request(exchange);
+    const struct refusal refusal = {
+        .endpoint = endpoint, .status = REFUSED, .fail_info = NO_FAIL_INFO, .http_status = 429
+    };
+    const char *whose = "";
+    char why[128];
+
+    const unsigned wait_s = limit_wait_s(r->rates, r->config, endpoint->path, request->address, &whose);
+    if (!wait_s)
+        return false;
+    snprintf(why, sizeof why, "too many requests %s; try again in %u s", whose, wait_s);
+    if (limit_is_event(r->rates, request->address))
+        record(r, request, &refusal, why);
+    answer_too_many(exchange, why, wait_s);
+    return true;
+}
+
 /* --- PKIOperation ------------------------------------------------------- */
 
 static void answer_later(struct http_exchange *exchange, const char *why)
@@ -255,6 +290,8 @@ static void enrol(struct responder *r, const struct endpoint *endpoint, struct h
         refuse_plainly(r, exchange, endpoint, 405);
         return;
     }
+    if (is_too_many(r, endpoint, exchange))
+        return;
     if (enrolment_new(endpoint, exchange, &e) != OK) {
         answer_later(exchange, "the server has no memory left");
         return;

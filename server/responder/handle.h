@@ -7,6 +7,7 @@
 
 #include "lib/http/http.h"
 #include "lib/ipc/ipc.h"
+#include "lib/rate/rate.h"
 #include "server/responder/distribute.h"
 #include "server/responder/endpoint.h"
 #include "server/responder/enrolment.h"
@@ -18,6 +19,7 @@ TAILQ_HEAD(enrolments, enrolment);
 
 struct responder {
     const struct config *config;
+    struct rates *rates; /* owned; NULL: nothing is limited */
     struct endpoint endpoints[CONFIG_PATHS_MAX];
     size_t endpoints_count;
     struct ca_files ca_files;

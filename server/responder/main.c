@@ -6,6 +6,7 @@
 #include "lib/jail/jail.h"
 #include "lib/jail/priority.h"
 #include "server/responder/handle.h"
+#include "server/responder/identity.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define HEADER_BYTES ((size_t)32768) /* a PKIOperation by GET takes some 4 kB */
 #define OTHER_FILES 64               /* descriptors beside the connections */
@@ -22,6 +24,7 @@
 struct loop {
     struct event_base *base;
     struct responder *responder;
+    struct identities identities;
     struct http_server *http;
     struct ipc_channel supervisor;
     struct event from_supervisor;
@@ -101,21 +104,24 @@ static enum status connect_registrar(struct loop *loop, const struct ipc_message
 
 /* --- The supervisor ----------------------------------------------------- */
 
-static enum status take_peers(struct loop *loop)
+static enum status take_messages(struct loop *loop)
 {
     struct ipc_message message;
     enum status status;
 
     TRY(ipc_channel_fill(&loop->supervisor));
     while ((status = ipc_channel_next(&loop->supervisor, &message)) == OK)
-        TRY(connect_registrar(loop, &message)); /* `peer` is the one message that a supervisor may send us */
+        if (message.kind == IPC_KIND_peer)
+            TRY(connect_registrar(loop, &message));
+        else
+            TRY(identities_take(&loop->identities, &message)); /* nothing else may come from a supervisor */
     return status;
 }
 
 static void on_supervisor(int fd, short what, void *argument)
 {
     struct loop *loop = argument;
-    const enum status status = take_peers(loop);
+    const enum status status = take_messages(loop);
 
     (void)fd;
     (void)what;
@@ -153,6 +159,7 @@ static void on_tick(int fd, short what, void *argument)
 static void loop_clear(struct loop *loop)
 {
     http_server_free(loop->http);
+    identities_clear(&loop->identities);
     drop_registrar_events(loop);
     if (loop->tick)
         event_free(loop->tick);
@@ -175,9 +182,15 @@ static enum status start_http(struct loop *loop, const struct role *role)
         .connections = config->connections_max,
     };
 
-    TRY(http_server_new(loop->base, role->listeners, role->listeners_count, &limits, on_request, loop, &loop->http));
+    if (role->listeners_count != config->listen_count + config->listen_tls_count)
+        return fail(BAD_INPUT, "%u listening sockets, and the configuration has %zu addresses: it has changed; start "
+                    "the server again", role->listeners_count, config->listen_count + config->listen_tls_count);
+    TRY(http_server_new(loop->base, role->listeners, config->listen_count, &limits, on_request, loop, &loop->http));
     http_server_on_refused(loop->http, on_refused);
-    return OK;
+    if (!config->listen_tls_count)
+        return OK;
+    return http_server_listen_tls(loop->http, role->listeners + config->listen_count, config->listen_tls_count,
+                                  loop->identities.tls);
 }
 
 static enum status start_loop(struct loop *loop, const struct role *role)
@@ -229,6 +242,9 @@ static enum status run(const struct role *role)
 
     TRY(config_load(role->directory, &config));
     TRY(responder_new(config, &loop.responder));
+    TRY(rates_open(ROLE_RATES_FD, &loop.responder->rates));
+    close(ROLE_RATES_FD);
+    TRY(identities_load(config, &loop.identities));
     raise_file_limit(config->connections_max);
     TRY(start_loop(&loop, role));
     TRY(enter_jail(config));

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* One test's responder, with a registrar unless it is taken away. */
 struct desk {
@@ -705,6 +706,72 @@ static void many_requests_get_their_own_answers_in_any_order(void **state)
     }
 }
 
+/* --- Too often -------------------------------------------------------------- */
+
+static void limit(struct desk *desk, unsigned of_address, unsigned of_path, unsigned overall)
+{
+    int fd = -1;
+
+    desk->world->config->address_rate_per_minute = of_address;
+    desk->world->config->paths[0].rate_per_minute = of_path;
+    desk->world->config->overall_rate_per_minute = overall;
+    rates_close(desk->responder->rates);
+    must(rates_create(&fd));
+    must(rates_open(fd, &desk->responder->rates));
+    close(fd);
+}
+
+/* How many of ten messages that are none get as far as to be read? */
+static unsigned count_read(struct desk *desk)
+{
+    unsigned count = 0;
+
+    for (int i = 0; i < 10; i++) {
+        post(desk, "/scep/device", SPAN_LITERAL("this is no message"));
+        assert_true(desk->exchange.status == 400 || desk->exchange.status == 429);
+        count += desk->exchange.status == 400;
+    }
+    return count;
+}
+
+static void each_limit_is_answered_with_429_and_says_whose_it_is(void **state)
+{
+    static const struct {
+        unsigned of_address, of_path, overall;
+        const char *says;
+    } cases[] = { { 3, 0, 0, "too many requests from this address; try again in 20 s" },
+                  { 0, 3, 0, "too many requests on this path; try again in 20 s" },
+                  { 0, 0, 3, "too many requests for this server; try again in 20 s" },
+                  { 3, 4, 5, "too many requests from this address; try again in 20 s" } };
+    struct desk *desk = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        limit(desk, cases[i].of_address, cases[i].of_path, cases[i].overall);
+        assert_int_equal(count_read(desk), 3);
+        assert_says(desk, cases[i].says);
+        assert_int_equal(desk->exchange.retry_after_s, 20);
+        get(desk, "/scep/device", "operation=GetCACaps");
+        assert_int_equal(desk->exchange.status, 200);
+    }
+    limit(desk, 0, 0, 0);
+    assert_int_equal(count_read(desk), 10);
+}
+
+static void a_flood_that_is_refused_is_one_event(void **state)
+{
+    struct desk *desk = *state;
+    struct ipc_message message;
+    unsigned count = 0;
+
+    limit(desk, 1, 0, 0);
+    for (int i = 0; i < 10; i++)
+        (void)count_read(desk);
+    while (registrar_next(&desk->registrar, &message))
+        count += message.refusal.http_status == 429;
+    assert_int_equal(count, 1);
+    limit(desk, 0, 0, 0);
+}
+
 #define AT_DESK(test) cmocka_unit_test_setup_teardown(test, open_desk, close_desk)
 
 int main(void)
@@ -735,6 +802,8 @@ int main(void)
         AT_DESK(a_request_waits_for_a_registrar_and_is_asked_again_of_the_next_one),
         AT_DESK(who_waits_too_long_is_told_to_come_again),
         AT_DESK(many_requests_get_their_own_answers_in_any_order),
+        AT_DESK(each_limit_is_answered_with_429_and_says_whose_it_is),
+        AT_DESK(a_flood_that_is_refused_is_one_event),
     };
 
     log_init("responder test", LOG_ERROR);

@@ -20,7 +20,8 @@ static const char conf[] =
     "template device { subject = \"CN=%{name},O=Example\" subject_alt_name = {\"DNS:%{name}\"}\n"
     "                  extended_key_usage = {\"clientAuth\"} keys = {\"ec:P-256\"} lifetime_days = 30 }\n"
     "template unused { subject = \"CN=%{name}\" keys = {\"ec:P-256\"} }\n"
-    "path device { authority = \"issuing\" ra = \"default\" templates = {\"device\"} }\n";
+    "path device { authority = \"issuing\" ra = \"default\" templates = {\"device\"} }\n"
+    "tls own { names = {\"pki.example\"} issue_from = \"issuing\" lifetime_days = 20 }\n";
 
 static void put(const struct fixture *fixture, const char *name, struct span content, mode_t mode)
 {

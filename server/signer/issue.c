@@ -86,6 +86,15 @@ void issuer_set_journal(struct issuer *issuer, struct journal *journal)
 
 /* --- What may be asked ------------------------------------------------- */
 
+/* Is it the template of a tls section that this authority issues? */
+static bool tls_joins(const struct config *config, size_t authority, size_t template)
+{
+    for (size_t i = 0; i < config->tls_count; i++)
+        if (config->tls[i].issue_from == authority && config->tls[i].template == template)
+            return true;
+    return false;
+}
+
 /* Does any enrolment path let this authority issue by this template? */
 static bool path_joins(const struct config *config, size_t authority, size_t template)
 {
@@ -111,7 +120,8 @@ static enum status find_terms(const struct issuer *issuer, const struct ipc_issu
     if (!template)
         return fail(REFUSED, "there is no template of that name");
     const size_t authority = (size_t)(place - config->authorities);
-    if (!path_joins(config, authority, (size_t)(template - config->templates)))
+    const size_t kind = (size_t)(template - config->templates);
+    if (!path_joins(config, authority, kind) && !tls_joins(config, authority, kind))
         return fail(REFUSED, "no path lets authority %s issue by template %s", place->name, template->name);
     *out = (struct terms){ place, &issuer->authorities[authority], template };
     return OK;

@@ -267,11 +267,48 @@ static void a_key_that_is_not_the_certificates_does_not_load(void **state)
     assert_non_null(strstr(fail_text(), "is not the key of"));
 }
 
+/* The server's own TLS certificate: for the names of the configuration, and for no other. */
+static void a_tls_section_is_issued_for_its_names_and_no_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ipc_issue order = fixture_order(fixture);
+    const struct template *t = config_find_template(fixture->config, SPAN_LITERAL("tls:own"));
+    AUTO(bench_clear) struct bench bench;
+    AUTO(buf_clear) struct buf subject = { 0 };
+    AUTO(buf_clear) struct buf san = { 0 };
+    AUTO(buf_clear) struct buf wrong = { 0 };
+
+    assert_int_equal(template_expand_names(t, "", "", &subject, &san), OK);
+    order.template = SPAN_LITERAL("tls:own");
+    order.device = order.username = span_of(NULL, 0);
+    order.subject = buf_span(&subject);
+    order.san = buf_span(&san);
+    assert_refused(fixture, &order, "a lifetime of");
+    order.not_after_s = order.not_before_s + 20 * 86400;
+    bench_open(&bench, fixture);
+    assert_int_equal(issue(&bench, &order), OK);
+    bench_clear(&bench);
+    bench_open(&bench, fixture);
+    order = fixture_order(fixture);
+    order.template = SPAN_LITERAL("tls:own");
+    order.not_after_s = order.not_before_s + 20 * 86400;
+    assert_int_equal(issue(&bench, &order), REFUSED);
+    assert_int_equal(general_names_parse_text((const char *const[]){ "DNS:elsewhere.example" }, 1, &wrong), OK);
+    order.subject = buf_span(&subject);
+    order.san = buf_span(&wrong);
+    assert_int_equal(issue(&bench, &order), REFUSED);
+    fixture->config->tls[0].issue_from = CONFIG_NONE;
+    order.san = buf_span(&san);
+    assert_int_equal(issue(&bench, &order), REFUSED);
+    assert_non_null(strstr(fail_text(), "no path lets authority issuing issue by template tls:own"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_make, fixture_remove)
     const struct CMUnitTest tests[] = {
         TEST(an_order_that_fits_its_template_is_issued),
+        TEST(a_tls_section_is_issued_for_its_names_and_no_others),
         TEST(the_issued_certificate_verifies_under_its_authority),
         TEST(the_same_order_again_gives_the_same_certificate),
         TEST(a_used_serial_number_for_other_content_is_refused),

@@ -45,6 +45,17 @@ static enum status check_authority(const struct config_authority *a)
     return OK;
 }
 
+static enum status check_tls(const struct config *config, const struct config_tls *tls)
+{
+    AUTO(cert_freep) struct cert *cert = NULL;
+
+    if (tls->issue_from == CONFIG_NONE)
+        return check_pair("tls", tls->name, tls->certificate, tls->key, &cert);
+    printf("tls %s: %s, issued by authority %s while the server runs\n", tls->name, tls->names[0],
+           config->authorities[tls->issue_from].name);
+    return OK;
+}
+
 enum status check_files(const struct config *config)
 {
     for (size_t i = 0; i < config->authorities_count; i++)
@@ -56,6 +67,8 @@ enum status check_files(const struct config *config)
         TRY(check_pair("ra encryption", ra->name, ra->encryption_certificate, ra->encryption_key, &encryption));
         TRY(check_pair("ra signing", ra->name, ra->signing_certificate, ra->signing_key, &signing));
     }
+    for (size_t i = 0; i < config->tls_count; i++)
+        TRY(check_tls(config, &config->tls[i]));
     for (size_t i = 0; i < config->paths_count; i++)
         printf("path %s: %s/scep/%s\n", config->paths[i].name, config->public_url, config->paths[i].name);
     return OK;

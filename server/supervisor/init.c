@@ -71,7 +71,7 @@ static enum status take_organization(struct init_plan *plan, const char *value)
     return OK;
 }
 
-static enum status take_listen(struct init_plan *plan, const char *value)
+static enum status check_address(const char *value)
 {
     static const char wanted[] = "expected ADDRESS:PORT like 127.0.0.1:8080 or [::1]:8080";
     const char *colon = strrchr(value, ':');
@@ -84,7 +84,31 @@ static enum status take_listen(struct init_plan *plan, const char *value)
         return fail(BAD_INPUT, "\"%s\", %s", value, wanted);
     if (memchr(value, ':', host) && (value[0] != '[' || value[host - 1] != ']'))
         return fail(BAD_INPUT, "\"%s\", %s", value, wanted);
+    return OK;
+}
+
+static enum status take_listen(struct init_plan *plan, const char *value)
+{
     plan->listen = value;
+    return check_address(value);
+}
+
+static enum status take_listen_tls(struct init_plan *plan, const char *value)
+{
+    plan->listen_tls = value;
+    return check_address(value);
+}
+
+/* A host's name, or an IPv4 address. */
+static enum status take_tls(struct init_plan *plan, const char *value)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const size_t length = strlen(value);
+
+    if (length < 1 || length > 253 || strspn(value, allowed) != length || value[0] == '.' ||
+        value[length - 1] == '.' || strstr(value, ".."))
+        return fail(BAD_INPUT, "\"%s\", expected the name of this server, like pki.example.net", value);
+    plan->tls = value;
     return OK;
 }
 
@@ -152,7 +176,9 @@ static const struct init_option {
     { "ra", "KIND", "one certificate for encryption and signing, or separate ones (one)", take_ra },
     { "organization", "TEXT", "stands in every name (Muster)", take_organization },
     { "listen", "ADDR:PORT", "where the server will listen (127.0.0.1:8080)", take_listen },
-    { "url", "URL", "under which devices reach it (http://ADDR:PORT)", take_url },
+    { "tls", "NAME", "serve TLS too, with a certificate for this name of the server", take_tls },
+    { "listen-tls", "ADDR:PORT", "where it will listen for TLS (127.0.0.1:8443)", take_listen_tls },
+    { "url", "URL", "under which devices reach it (http://ADDR:PORT; with --tls https://NAME:PORT)", take_url },
     { "permit-dns", "DOMAIN", "name constraint: only names below it; may be repeated", take_permit_dns },
     { "root-days", "DAYS", "life of the root (7300)", take_root_days },
     { "ca-days", "DAYS", "life of the authorities below it (3650)", take_ca_days },
@@ -181,12 +207,23 @@ static void fill_long_options(struct option *rows)
     rows[HELP_INDEX + 1] = (struct option){ 0 };
 }
 
+/* What is signed is fetched over plain HTTP, also where all else is TLS. */
+static void complete_tls(struct init_plan *plan)
+{
+    if (!plan->url[0])
+        snprintf(plan->url, sizeof plan->url, "https://%s%s", plan->tls, strrchr(plan->listen_tls, ':'));
+    if (strncmp(plan->url, "https:", 6) == 0)
+        snprintf(plan->plain_url, sizeof plan->plain_url, "http://%s%s", plan->tls, strrchr(plan->listen, ':'));
+}
+
 /* An address that means "all of this machine" tells a device nothing. */
 static enum status complete_url(struct init_plan *plan)
 {
     const size_t length = strlen(plan->listen);
     const bool any = strncmp(plan->listen, "0.0.0.0:", 8) == 0 || strncmp(plan->listen, "[::]:", 5) == 0;
 
+    if (plan->tls)
+        complete_tls(plan);
     if (plan->url[0])
         return OK;
     if (any || length + 8 > sizeof plan->url)
@@ -202,7 +239,10 @@ static enum status complete(struct init_plan *plan, int argc, char **argv)
     plan->directory = argv[optind];
     if (!plan->root_key_given)
         plan->root_key = plan->ca_key;
-    return complete_url(plan);
+    TRY(complete_url(plan));
+    if (!plan->plain_url[0])
+        memcpy(plan->plain_url, plan->url, sizeof plan->plain_url);
+    return OK;
 }
 
 /* `help` is true when that is what was asked for. */
@@ -398,6 +438,7 @@ int init_main(int argc, char **argv)
         .ra_key = { KEY_RSA, 2048 },
         .organization = "Muster",
         .listen = "127.0.0.1:8080",
+        .listen_tls = "127.0.0.1:8443",
         .root_days = 7300,
         .ca_days = 3650,
         .ra_days = 1095,

@@ -2,6 +2,7 @@
 #include "server/supervisor/init_plan.h"
 
 #define DEVICE_DAYS 365
+#define TLS_DAYS 90
 
 /* A text as libconfuse reads it between double quotes. */
 static enum status append_quoted(struct buf *out, struct span text)
@@ -25,8 +26,13 @@ static enum status append_top_level(const struct init_plan *plan, struct buf *ou
         "# Where the server listens.\n"
         "listen = {"));
     TRY(append_quoted(out, span_of_text(plan->listen)));
+    TRY(buf_append_text(out, "}\n"));
+    if (plan->tls) {
+        TRY(buf_append_text(out, "listen_tls = {"));
+        TRY(append_quoted(out, span_of_text(plan->listen_tls)));
+        TRY(buf_append_text(out, "}\n"));
+    }
     TRY(buf_append_text(out,
-        "}\n"
         "\n"
         "# The URL under which devices reach this server.  It goes into the provisioning profiles.\n"
         "public_url = "));
@@ -64,8 +70,8 @@ static enum status append_authority(const struct init_plan *plan, const struct i
         "    issuer_url  = \"%s/ca/%s.cer\"\n"
         "}\n"
         "\n",
-        issuing->name, issuing->key_file, issuing->cert_file, issuing->chain_file, plan->url, issuing->name,
-        plan->url, issuing->name);
+        issuing->name, issuing->key_file, issuing->cert_file, issuing->chain_file, plan->plain_url, issuing->name,
+        plan->plain_url, issuing->name);
 }
 
 static enum status append_ra(const struct init_pki *pki, struct buf *out)
@@ -153,11 +159,28 @@ static enum status append_path(const struct init_plan *plan, const struct init_p
         plan->url, issuing->name);
 }
 
+static enum status append_tls(const struct init_plan *plan, const struct init_pair *issuing, struct buf *out)
+{
+    if (!plan->tls)
+        return OK;
+    return buf_append_format(out,
+        "\n"
+        "# Who the server is to TLS clients.  Its certificate is issued by the authority when the server starts,\n"
+        "# and again when two thirds of its life have passed.\n"
+        "tls default {\n"
+        "    names         = {\"%s\"}\n"
+        "    issue_from    = \"%s\"\n"
+        "    lifetime_days = %lld\n"
+        "}\n",
+        plan->tls, issuing->name, (long long)(plan->ca_days < TLS_DAYS ? plan->ca_days : TLS_DAYS));
+}
+
 enum status init_write_config(const struct init_plan *plan, const struct init_pki *pki, struct buf *out)
 {
     TRY(append_top_level(plan, out));
     TRY(append_authority(plan, init_issuing(pki), out));
     TRY(append_ra(pki, out));
     TRY(append_template(plan, out));
-    return append_path(plan, init_issuing(pki), out);
+    TRY(append_path(plan, init_issuing(pki), out));
+    return append_tls(plan, init_issuing(pki), out);
 }

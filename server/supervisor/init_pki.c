@@ -154,8 +154,8 @@ static enum status draft_start(const struct init_plan *plan, const char *common_
 /* Where what the issuer publishes can be fetched. */
 static void draft_point_to(const struct init_plan *plan, const struct init_pair *issuer, struct draft *draft)
 {
-    snprintf(draft->crl_url, sizeof draft->crl_url, "%s/crl/%s.crl", plan->url, issuer->name);
-    snprintf(draft->issuer_url, sizeof draft->issuer_url, "%s/ca/%s.cer", plan->url, issuer->name);
+    snprintf(draft->crl_url, sizeof draft->crl_url, "%s/crl/%s.crl", plan->plain_url, issuer->name);
+    snprintf(draft->issuer_url, sizeof draft->issuer_url, "%s/ca/%s.cer", plan->plain_url, issuer->name);
     draft->content.crl_url = draft->crl_url;
     draft->content.issuer_url = draft->issuer_url;
 }

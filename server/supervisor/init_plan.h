@@ -23,7 +23,10 @@ struct init_plan {
     bool ra_separate; /* one certificate for encryption, one for signing */
     const char *organization;
     const char *listen;
+    const char *listen_tls;
+    const char *tls; /* the server's name in its TLS certificate; NULL for no TLS */
     char url[INIT_URL_BYTES]; /* without a slash at its end */
+    char plain_url[INIT_URL_BYTES]; /* of CRLs and CA certificates, which are http (RFC 5280 s8) */
     const char *permit_dns[INIT_DNS_MAX];
     size_t permit_dns_count;
     int64_t root_days;

@@ -110,7 +110,7 @@ static void keep_heap(void)
 /* musterd role NAME NUMBER DIR, by the supervisor only: server/role.h. */
 static int role_main(int argc, char **argv)
 {
-    static int listeners[CONFIG_LISTEN_MAX];
+    static int listeners[ROLE_LISTENERS_MAX];
     struct role role = { .listeners = listeners };
     char who[64];
     int64_t number;
@@ -119,7 +119,7 @@ static int role_main(int argc, char **argv)
         return fputs("musterd role: the supervisor starts the roles; use: musterd run DIR\n", stderr), EXIT_USAGE;
     role.directory = argv[3];
     role.number = (unsigned)number;
-    while (role.listeners_count < CONFIG_LISTEN_MAX &&
+    while (role.listeners_count < ROLE_LISTENERS_MAX &&
            lseek(ROLE_LISTENERS_FD + (int)role.listeners_count, 0, SEEK_CUR) < 0 && errno == ESPIPE) {
         listeners[role.listeners_count] = ROLE_LISTENERS_FD + (int)role.listeners_count;
         role.listeners_count++;

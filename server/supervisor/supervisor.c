@@ -6,7 +6,9 @@
 #include "lib/base/log.h"
 #include "lib/http/http.h"
 #include "lib/ipc/ipc.h"
+#include "lib/rate/rate.h"
 #include "server/role.h"
+#include "server/supervisor/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,14 +40,16 @@ struct child {
     int64_t started_ms;
     int64_t start_at_ms;        /* when not running: not before */
     unsigned short_lives;
-    int listeners[CONFIG_LISTEN_MAX]; /* responder: its own sockets, kept over restarts */
+    int listeners[ROLE_LISTENERS_MAX]; /* responder: its own sockets, kept over restarts */
     unsigned listeners_count;
 };
 
 struct supervisor {
     const struct config *config;
+    struct tls_keeper *tls;
     struct child *children; /* registrar, signer, responders */
     size_t count;
+    int rates; /* the responders' shared memory */
     int signals;
     bool stopping;
     int64_t began_ms;
@@ -84,10 +88,23 @@ static enum status give_directory(const struct config *config, const char *name,
     return OK;
 }
 
+/* First those of plain HTTP, then those of TLS. */
+static const char *listen_address(const struct config *config, size_t i)
+{
+    return i < config->listen_count ? config->listen[i] : config->listen_tls[i - config->listen_count];
+}
+
+static size_t listen_addresses(const struct config *config)
+{
+    return config->listen_count + config->listen_tls_count;
+}
+
 static enum status open_listeners(const struct config *config, struct child *responder)
 {
-    for (size_t i = 0; i < config->listen_count; i++) {
-        TRY(http_listen(config->listen[i], &responder->listeners[i]));
+    _Static_assert(ROLE_LISTENERS_MAX >= 2 * CONFIG_LISTEN_MAX, "a socket for every address");
+
+    for (size_t i = 0; i < listen_addresses(config); i++) {
+        TRY(http_listen(listen_address(config, i), &responder->listeners[i]));
         responder->listeners_count++;
     }
     return OK;
@@ -97,8 +114,8 @@ static enum status check_listen_addresses(const struct config *config)
 {
     const int64_t until_ms = clock_monotonic_ms() + LISTEN_PATIENCE_MS;
 
-    for (size_t i = 0; i < config->listen_count; i++)
-        while (http_listen_check(config->listen[i]) != OK) {
+    for (size_t i = 0; i < listen_addresses(config); i++)
+        while (http_listen_check(listen_address(config, i)) != OK) {
             if (clock_monotonic_ms() > until_ms)
                 return FAULT;
             (void)poll(NULL, 0, 20);
@@ -132,19 +149,22 @@ static void become_role(const struct supervisor *s, const struct child *c, int c
     char number[16];
     const char *const name = ipc_role_name(c->role);
     char *const arguments[] = { (char *)"musterd", (char *)"role", (char *)name, number, (char *)s->config->directory, NULL };
-    int high[CONFIG_LISTEN_MAX];
+    int high[ROLE_LISTENERS_MAX];
     sigset_t none;
 
     snprintf(number, sizeof number, "%u", c->number);
+    const bool is_responder = c->role == IPC_RESPONDER;
+    const int rates = is_responder ? fcntl(s->rates, F_DUPFD, 100) : -1;
     channel = fcntl(channel, F_DUPFD, 100);
     for (unsigned i = 0; i < c->listeners_count; i++)
         high[i] = fcntl(c->listeners[i], F_DUPFD, 100);
-    if (dup2(channel, ROLE_SUPERVISOR_FD) < 0)
+    if (dup2(channel, ROLE_SUPERVISOR_FD) < 0 || (is_responder && dup2(rates, ROLE_RATES_FD) < 0))
         _exit(1);
     for (unsigned i = 0; i < c->listeners_count; i++)
         if (dup2(high[i], ROLE_LISTENERS_FD + (int)i) < 0)
             _exit(1);
-    if (close_range((unsigned)ROLE_LISTENERS_FD + c->listeners_count, ~0u, 0) != 0)
+    const unsigned first_unused = is_responder ? (unsigned)ROLE_LISTENERS_FD + c->listeners_count : ROLE_RATES_FD;
+    if (close_range(first_unused, ~0u, 0) != 0)
         _exit(1);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -210,9 +230,67 @@ static void link_pair(struct child *a, struct child *b)
     close(pair[1]);
 }
 
+/* --- TLS identities ------------------------------------------------------------------- */
+
+static void send_identities(struct supervisor *s, struct child *responder, uint32_t sections)
+{
+    if (tls_keeper_hand_over(s->tls, sections, responder->channel.fd) != OK)
+        end_child(responder);
+}
+
+static void send_ticket_key(struct supervisor *s, struct child *responder)
+{
+    if (tls_keeper_send_ticket_key(s->tls, &responder->channel) != OK)
+        end_child(responder);
+}
+
+static void each_ready_responder(struct supervisor *s, uint32_t changed, bool ticket_key)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct child *c = &s->children[i];
+        if (c->role != IPC_RESPONDER || !c->ready || c->channel.fd < 0)
+            continue;
+        if (ticket_key)
+            send_ticket_key(s, c);
+        if (changed)
+            send_identities(s, c, changed);
+    }
+}
+
+static void ask_registrar(struct supervisor *s)
+{
+    struct child *registrar = &s->children[0];
+    struct ipc_message m;
+
+    while (registrar->ready && registrar->channel.fd >= 0 && tls_keeper_next_request(s->tls, clock_now_s(), &m))
+        if (ipc_channel_send(&registrar->channel, &m) != OK || ipc_channel_flush(&registrar->channel) != OK) {
+            end_child(registrar);
+            return;
+        }
+}
+
+/* What has changed on disk goes to the responders; what is due is asked for.  Returns when to look again. */
+static int keep_identities(struct supervisor *s, int wait_ms)
+{
+    if (!s->config->tls_count)
+        return wait_ms;
+    ask_registrar(s);
+    const uint32_t changed = tls_keeper_look(s->tls);
+    const bool ticket_key = tls_keeper_turn_ticket_key(s->tls);
+    if (changed || ticket_key)
+        each_ready_responder(s, changed, ticket_key);
+    return wait_ms < 0 || wait_ms > TLS_LOOK_MS ? TLS_LOOK_MS : wait_ms;
+}
+
+/* --- Who talks to whom ----------------------------------------------------------------- */
+
 /* Who talks to whom: everybody to the registrar, and nobody to anybody else. */
 static void link_child(struct supervisor *s, struct child *c)
 {
+    if (c->role == IPC_RESPONDER && s->config->tls_count) {
+        send_ticket_key(s, c);
+        send_identities(s, c, UINT32_MAX); /* they may have changed since it has read them */
+    }
     if (c->role != IPC_REGISTRAR) {
         link_pair(&s->children[0], c);
         return;
@@ -226,11 +304,26 @@ static void tell_when_ready(struct supervisor *s)
     for (size_t i = 0; i < s->count; i++)
         if (!s->children[i].ready)
             return;
+    if (!tls_keeper_is_complete(s->tls))
+        return;
     if (!s->told_ready)
         log_write(LOG_NOTICE, "ready after %lld ms: %u responders at %s, enrolment at %s/scep/%s",
-                  (long long)(clock_monotonic_ms() - s->began_ms), s->config->responders, s->config->listen[0],
+                  (long long)(clock_monotonic_ms() - s->began_ms), s->config->responders, listen_address(s->config, 0),
                   s->config->public_url, s->config->paths[0].name);
     s->told_ready = true;
+}
+
+static void take_ready(struct supervisor *s, struct child *c)
+{
+    if (c->ready) {
+        (void)fail(BAD_INPUT, "ready a second time");
+        end_child(c);
+        return;
+    }
+    c->ready = true;
+    log_write(LOG_INFO, "%s %u ready", ipc_role_name(c->role), c->number);
+    link_child(s, c);
+    tell_when_ready(s);
 }
 
 static void hear_child(struct supervisor *s, struct child *c)
@@ -245,16 +338,17 @@ static void hear_child(struct supervisor *s, struct child *c)
         const enum status status = ipc_channel_next(&c->channel, &m);
         if (status == PENDING)
             return;
-        if (status != OK || c->ready) {
-            if (status == OK)
-                (void)fail(BAD_INPUT, "ready a second time");
+        if (status != OK) {
             end_child(c);
             return;
         }
-        c->ready = true;
-        log_write(LOG_INFO, "%s %u ready", ipc_role_name(c->role), c->number);
-        link_child(s, c);
-        tell_when_ready(s);
+        if (m.kind == IPC_KIND_certified) {
+            tls_keeper_take(s->tls, &m.certified, clock_now_s());
+            (void)keep_identities(s, -1);
+            tell_when_ready(s);
+        } else {
+            take_ready(s, c);
+        }
     }
 }
 
@@ -278,6 +372,8 @@ static enum status bury_child(struct supervisor *s, struct child *c, int result)
     ipc_channel_clear(&c->channel);
     c->pid = 0;
     c->ready = false;
+    if (c->role == IPC_REGISTRAR)
+        tls_keeper_registrar_went(s->tls);
     if (s->stopping)
         return OK;
     c->short_lives = now_ms - c->started_ms < SHORT_LIFE_MS ? c->short_lives + 1 : 0;
@@ -366,6 +462,7 @@ static enum status turn(struct supervisor *s, struct pollfd *polled)
     int wait_ms;
 
     start_due(s, &wait_ms);
+    wait_ms = keep_identities(s, wait_ms);
     for (size_t i = 0; i < s->count; i++)
         polled[i] = (struct pollfd){ .fd = s->children[i].channel.fd, .events = POLLIN };
     polled[s->count] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
@@ -384,6 +481,7 @@ static enum status watch_signals(struct supervisor *s)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP); /* wakes us up, and every turn looks whether files have changed */
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -392,12 +490,16 @@ static enum status watch_signals(struct supervisor *s)
 
 enum status supervisor_run(const struct config *config)
 {
-    struct supervisor s = { .config = config, .began_ms = clock_monotonic_ms() };
+    AUTO(tls_keeper_freep) struct tls_keeper *tls = NULL;
+
+    TRY(tls_keeper_new(config, &tls));
+    struct supervisor s = { .config = config, .tls = tls, .began_ms = clock_monotonic_ms() };
 
     TRY(lock_directory(config));
     TRY(give_directory(config, CONFIG_REGISTRAR_DIRECTORY, IPC_REGISTRAR));
     TRY(give_directory(config, CONFIG_SIGNER_DIRECTORY, IPC_SIGNER));
     TRY(check_listen_addresses(config));
+    TRY(rates_create(&s.rates));
     TRY(make_children(&s));
     TRY(watch_signals(&s));
     struct pollfd *polled = calloc(s.count + 1, sizeof *polled);
