@@ -93,18 +93,24 @@ static enum status carry_out_wait(struct registrar *registrar, const struct send
     return intent_add_waiter(intent, (struct waiter){ sender->number, enrol->exchange });
 }
 
-static enum status carry_out_answer(struct registrar *registrar, const struct sender *sender,
-                                    const struct ipc_enrol *enrol, struct verdict *verdict)
+static enum status deliver(struct registrar *registrar, const struct sender *sender, const struct ipc_enrol *enrol,
+                           struct verdict *verdict, const char *kind, const char *text)
 {
     char place[3][TRANSACTION_TEXT_BYTES];
-    struct note note = note_of(enrol, verdict, "repeated", place);
+    struct note note = note_of(enrol, verdict, kind, place);
     const struct ipc_decision decision = { .exchange = enrol->exchange,
                                            .status = OK,
                                            .certificate = buf_span(&verdict->certificate) };
 
     note.serial = span_of(verdict->serial, sizeof verdict->serial);
-    TRY(note_event(registrar->store, sender->now_s, &note, "the same certificate again"));
+    TRY(note_event(registrar->store, sender->now_s, &note, "%s", text));
     return send_decision(registrar, sender->number, &decision);
+}
+
+static enum status carry_out_answer(struct registrar *registrar, const struct sender *sender,
+                                    const struct ipc_enrol *enrol, struct verdict *verdict)
+{
+    return deliver(registrar, sender, enrol, verdict, "repeated", "the same certificate again");
 }
 
 static enum status (*const carry_out[])(struct registrar *, const struct sender *, const struct ipc_enrol *,
@@ -122,6 +128,21 @@ static enum status take_enrol(struct registrar *registrar, const struct sender *
 
     TRY(decide(registrar->store, &registrar->rules, &message->enrol, sender->now_s, &verdict));
     return carry_out[verdict.kind](registrar, sender, &message->enrol, &verdict);
+}
+
+/* GetCert: the certificate, or why not. */
+static enum status take_lookup(struct registrar *registrar, const struct sender *sender,
+                               const struct ipc_message *message)
+{
+    const struct ipc_lookup *lookup = &message->lookup;
+    const struct ipc_enrol shown = { .exchange = lookup->exchange, .path = lookup->path,
+                                     .transaction = lookup->transaction, .address = lookup->address };
+    AUTO(verdict_clear) struct verdict verdict = { 0 };
+
+    TRY(lookup_decide(registrar->store, &registrar->rules, lookup, sender->now_s, &verdict));
+    if (verdict.kind == VERDICT_REFUSE)
+        return carry_out_refuse(registrar, sender, &shown, &verdict);
+    return deliver(registrar, sender, &shown, &verdict, "fetched", "a certificate that exists");
 }
 
 static enum status take_refusal(struct registrar *registrar, const struct sender *sender,
@@ -166,6 +187,7 @@ static enum status take_journal_end(struct registrar *registrar, const struct se
 static enum status (*const takers[IPC_KIND_COUNT])(struct registrar *, const struct sender *,
                                                    const struct ipc_message *) = {
     [IPC_KIND_enrol] = take_enrol,
+    [IPC_KIND_lookup] = take_lookup,
     [IPC_KIND_refusal] = take_refusal,
     [IPC_KIND_issued] = take_issued,
     [IPC_KIND_journal_record] = take_journal_record,

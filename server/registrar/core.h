@@ -8,6 +8,7 @@
 #pragma once
 
 #include "server/registrar/decide.h"
+#include "server/registrar/lookup.h"
 
 /* Where messages go.  They are kept until the commit. */
 struct outlet {
