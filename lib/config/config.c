@@ -41,6 +41,7 @@ static cfg_opt_t template_options[] = {
     CFG_INT("lifetime_days", 365, CFGF_NONE),
     CFG_INT("backdate_s", 300, CFGF_NONE),
     CFG_INT("renew_from_percent", 0, CFGF_NONE),
+    CFG_STR("approval", "none", CFGF_NONE),
     CFG_END(),
 };
 
@@ -54,6 +55,7 @@ static cfg_opt_t path_options[] = {
     CFG_BOOL("allow_odd_nonce", cfg_false, CFGF_NONE),
     CFG_STR("reply", "leaf", CFGF_NONE),
     CFG_BOOL("root_in_chain", cfg_true, CFGF_NONE),
+    CFG_STR("approval", "none", CFGF_NONE),
     CFG_END(),
 };
 
@@ -69,6 +71,7 @@ static cfg_opt_t file_options[] = {
     CFG_INT("body_timeout_s", 30, CFGF_NONE),
     CFG_INT("password_lifetime_s", 604800, CFGF_NONE),
     CFG_INT("password_tries", 10, CFGF_NONE),
+    CFG_INT("pending_lifetime_s", 2592000, CFGF_NONE),
     CFG_SEC("authority", authority_options, SECTION_FLAGS),
     CFG_SEC("ra", ra_options, SECTION_FLAGS),
     CFG_SEC("template", template_options, SECTION_FLAGS),
@@ -88,6 +91,7 @@ static const struct number_range {
     { "body_timeout_s", 1, 600 },
     { "password_lifetime_s", 60, 10L * 366 * 86400 },
     { "password_tries", 1, 1000 },
+    { "pending_lifetime_s", 60, 10L * 366 * 86400 },
     { "template|lifetime_days", 1, 100L * 366 },
     { "template|backdate_s", 0, 86400 },
     { "template|renew_from_percent", 0, 100 },
@@ -150,6 +154,7 @@ static const struct word form_words[] = { { "dns", USERNAME_DNS },
 static const struct word reply_words[] = { { "leaf", REPLY_LEAF },
                                            { "ca", REPLY_WITH_CA },
                                            { "chain", REPLY_WITH_CHAIN } };
+static const struct word approval_words[] = { { "none", false }, { "operator", true } };
 
 static bool find_word(const struct word *words, size_t count, const char *name, int *value)
 {
@@ -179,6 +184,8 @@ static const struct word_option {
     { "template|request_subject_alt_name_kinds", kind_words, COUNT_OF(kind_words) },
     { "path|username_forms", form_words, COUNT_OF(form_words) },
     { "path|reply", reply_words, COUNT_OF(reply_words) },
+    { "template|approval", approval_words, COUNT_OF(approval_words) },
+    { "path|approval", approval_words, COUNT_OF(approval_words) },
 };
 
 static int check_word(cfg_t *cfg, cfg_opt_t *opt)
@@ -426,6 +433,14 @@ static enum status check_patterns(cfg_t *section, const struct template *t)
     return fail_in(BAD_INPUT, "%s: section template \"%s\" that ends at line %d", CONFIG_FILE, t->name, section->line);
 }
 
+static bool read_approval(cfg_t *section)
+{
+    int value = false;
+
+    (void)find_word(approval_words, COUNT_OF(approval_words), cfg_getstr(section, "approval"), &value);
+    return value;
+}
+
 static enum status read_templates(struct config *config, cfg_t *cfg)
 {
     TRY(check_room(cfg, "template", CONFIG_TEMPLATES_MAX));
@@ -447,6 +462,7 @@ static enum status read_templates(struct config *config, cfg_t *cfg)
         t->lifetime_s = cfg_getint(section, "lifetime_days") * INT64_C(86400);
         t->backdate_s = cfg_getint(section, "backdate_s");
         t->renew_from_percent = (unsigned)cfg_getint(section, "renew_from_percent");
+        t->needs_approval = read_approval(section);
     }
     return OK;
 }
@@ -509,6 +525,7 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         p->policy.allow_sha1 = cfg_getbool(section, "allow_sha1");
         p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");
         p->root_in_chain = cfg_getbool(section, "root_in_chain");
+        p->needs_approval = read_approval(section);
     }
     return OK;
 }
@@ -576,6 +593,7 @@ static enum status read_top_level(struct config *config, cfg_t *cfg)
     config->body_timeout_s = (unsigned)cfg_getint(cfg, "body_timeout_s");
     config->password_lifetime_s = cfg_getint(cfg, "password_lifetime_s");
     config->password_tries = (unsigned)cfg_getint(cfg, "password_tries");
+    config->pending_lifetime_s = cfg_getint(cfg, "pending_lifetime_s");
     return OK;
 }
 

@@ -59,3 +59,29 @@ enum status scep_certificate_id_build(const struct scep_certificate_id *id, stru
     der_close(&writer, sequence);
     return der_status(&writer);
 }
+
+enum status scep_poll_id_parse(struct span der, struct scep_poll_id *out)
+{
+    static const char what[] = "RFC 8894 s3.3.3: IssuerAndSubject";
+    struct scep_poll_id id;
+    struct span inside;
+
+    TRY(open_sequence(der, what, &inside));
+    TRY(take_name(&inside, what, &id.issuer));
+    TRY(take_name(&inside, what, &id.subject));
+    TRY(check_end(inside, what));
+    *out = id;
+    return OK;
+}
+
+enum status scep_poll_id_build(const struct scep_poll_id *id, struct buf *out)
+{
+    struct der_writer writer = { .out = out };
+
+    out->len = 0;
+    const size_t sequence = der_open(&writer, DER_SEQUENCE);
+    der_put_raw(&writer, id->issuer);
+    der_put_raw(&writer, id->subject);
+    der_close(&writer, sequence);
+    return der_status(&writer);
+}

@@ -71,6 +71,53 @@ static void an_identifier_in_any_other_form_is_refused(void **state)
     }
 }
 
+static void a_poll_is_read_back_and_refused_at_every_shorter_length(void **state)
+{
+    const struct fixture *f = fixture_get();
+    AUTO(buf_clear) struct buf der = { 0 };
+    const struct scep_poll_id id = { cert_get_subject(f->ca.cert), cert_get_subject(f->client.cert) };
+    struct scep_poll_id read;
+
+    (void)state;
+    assert_int_equal(scep_poll_id_build(&id, &der), OK);
+    assert_int_equal(scep_poll_id_parse(buf_span(&der), &read), OK);
+    assert_true(span_equal(read.issuer, id.issuer) && span_equal(read.subject, id.subject));
+    for (size_t len = 0; len < der.len; len++) {
+        uint8_t *copy = malloc(len + 1);
+        assert_non_null(copy);
+        memcpy(copy, der.ptr, len);
+        assert_int_equal(scep_poll_id_parse(span_of(copy, len), &read), BAD_INPUT);
+        free(copy);
+    }
+}
+
+static void a_poll_in_any_other_form_is_refused(void **state)
+{
+    static const struct span bad[] = {
+        SPAN_LITERAL("\x30\x00"),                         /* nothing in it */
+        SPAN_LITERAL("\x30\x02" NO_NAME),                 /* one name */
+        SPAN_LITERAL("\x30\x06" NO_NAME NO_NAME NO_NAME), /* three */
+        SPAN_LITERAL("\x30\x04" NO_NAME "\x31\x00"),     /* a SET as subject */
+        SPAN_LITERAL("\x30\x05" NO_NAME "\x02\x01\x05"), /* that is an IssuerAndSerialNumber */
+        SPAN_LITERAL("\x31\x04" NO_NAME NO_NAME),         /* a SET */
+        SPAN_LITERAL("\x30\x04" NO_NAME NO_NAME "\x00"),  /* bytes behind the end */
+        SPAN_LITERAL("\x30\x81\x04" NO_NAME NO_NAME),     /* a length in more octets than it needs */
+    };
+    struct scep_poll_id read;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(scep_poll_id_parse(bad[i], &read), BAD_INPUT);
+    uint8_t *huge = calloc(1, 1 << 20);
+    assert_non_null(huge);
+    AUTO(buf_clear) struct buf der = { 0 };
+    struct der_writer w = { &der, OK };
+    der_put(&w, DER_SEQUENCE, span_of(huge, 1 << 20));
+    assert_int_equal(der_status(&w), OK);
+    assert_int_equal(scep_poll_id_parse(buf_span(&der), &read), BAD_INPUT);
+    free(huge);
+}
+
 static void a_serial_number_of_a_megabyte_is_refused(void **state)
 {
     AUTO(buf_clear) struct buf der = { 0 };
@@ -92,6 +139,8 @@ int main(void)
         cmocka_unit_test(what_is_built_is_read_back),
         cmocka_unit_test(a_truncated_identifier_is_refused_at_every_length),
         cmocka_unit_test(an_identifier_in_any_other_form_is_refused),
+        cmocka_unit_test(a_poll_is_read_back_and_refused_at_every_shorter_length),
+        cmocka_unit_test(a_poll_in_any_other_form_is_refused),
         cmocka_unit_test(a_serial_number_of_a_megabyte_is_refused),
     };
 

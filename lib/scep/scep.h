@@ -167,6 +167,19 @@ MUST_USE enum status scep_certificate_id_parse(struct span der, struct scep_cert
 /* Write it, as the messageData of a GetCert; replaces `out`. */
 MUST_USE enum status scep_certificate_id_build(const struct scep_certificate_id *id, struct buf *out);
 
+/* Whose request CertPoll asks about (s3.3.3): IssuerAndSubject; spans lent, DER of what should be Names. */
+struct scep_poll_id {
+    struct span issuer;  /* the CA's subject */
+    struct span subject; /* the request's */
+};
+
+/* Read it, strictly DER.  The names say nothing that transaction and key do not say better, and clients fill
+ * them differently (s3.3.3): they are not compared with anything.  BAD_INPUT: malformed */
+MUST_USE enum status scep_poll_id_parse(struct span der, struct scep_poll_id *out);
+
+/* Write it, as the messageData of a CertPoll; replaces `out`. */
+MUST_USE enum status scep_poll_id_build(const struct scep_poll_id *id, struct buf *out);
+
 /* A reply, from the server, to a message that was at least parsed (s3.3.2). */
 struct scep_reply {
     const struct scep_message *request; /* lent; transaction, nonce, algorithms and recipient come from it */

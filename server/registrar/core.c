@@ -93,6 +93,20 @@ static enum status carry_out_wait(struct registrar *registrar, const struct send
     return intent_add_waiter(intent, (struct waiter){ sender->number, enrol->exchange });
 }
 
+/* Asking again while it waits is no event: devices do it for weeks. */
+static enum status carry_out_pending(struct registrar *registrar, const struct sender *sender,
+                                     const struct ipc_enrol *enrol, struct verdict *verdict)
+{
+    char place[3][TRANSACTION_TEXT_BYTES];
+    const struct note note = note_of(enrol, verdict, "pending", place);
+    const struct ipc_decision decision = { .exchange = enrol->exchange, .status = PENDING };
+
+    if (verdict->recorded)
+        TRY(note_event(registrar->store, sender->now_s, &note, "enrolment %lld waits for approval%s",
+                       (long long)verdict->enrolment, verdict->replaced ? ", in place of an earlier one" : ""));
+    return send_decision(registrar, sender->number, &decision);
+}
+
 static enum status deliver(struct registrar *registrar, const struct sender *sender, const struct ipc_enrol *enrol,
                            struct verdict *verdict, const char *kind, const char *text)
 {
@@ -118,6 +132,7 @@ static enum status (*const carry_out[])(struct registrar *, const struct sender 
     [VERDICT_REFUSE] = carry_out_refuse,
     [VERDICT_ISSUE] = carry_out_issue,
     [VERDICT_WAIT] = carry_out_wait,
+    [VERDICT_PENDING] = carry_out_pending,
     [VERDICT_ANSWER] = carry_out_answer,
 };
 
@@ -143,6 +158,20 @@ static enum status take_lookup(struct registrar *registrar, const struct sender 
     if (verdict.kind == VERDICT_REFUSE)
         return carry_out_refuse(registrar, sender, &shown, &verdict);
     return deliver(registrar, sender, &shown, &verdict, "fetched", "a certificate that exists");
+}
+
+/* CertPoll: as a repeat of its request would be answered, but without waiting for a signer that is away. */
+static enum status take_poll(struct registrar *registrar, const struct sender *sender, const struct ipc_message *message)
+{
+    const struct ipc_poll *asked = &message->poll;
+    const struct ipc_enrol shown = { .exchange = asked->exchange, .path = asked->path,
+                                     .transaction = asked->transaction, .address = asked->address };
+    AUTO(verdict_clear) struct verdict verdict = { 0 };
+
+    TRY(pending_decide(registrar->store, &registrar->rules, asked, sender->now_s, &verdict));
+    if (verdict.kind == VERDICT_WAIT && !registrar->reconciled)
+        verdict.kind = VERDICT_PENDING;
+    return carry_out[verdict.kind](registrar, sender, &shown, &verdict);
 }
 
 static enum status take_refusal(struct registrar *registrar, const struct sender *sender,
@@ -188,6 +217,7 @@ static enum status (*const takers[IPC_KIND_COUNT])(struct registrar *, const str
                                                    const struct ipc_message *) = {
     [IPC_KIND_enrol] = take_enrol,
     [IPC_KIND_lookup] = take_lookup,
+    [IPC_KIND_poll] = take_poll,
     [IPC_KIND_refusal] = take_refusal,
     [IPC_KIND_issued] = take_issued,
     [IPC_KIND_journal_record] = take_journal_record,

@@ -294,6 +294,46 @@ static void fill_get_cert(const struct enrolment *e, struct ipc_message *out)
     };
 }
 
+/* --- CertPoll (RFC 8894 s3.3.3, s4.4) --------------------------------------- */
+
+/* The names inside are redundant, says s3.3.3, and differ from client to client; transaction and key are
+ * what counts.  All the same it is no CertPoll without them. */
+static enum status prove_poll(struct enrolment *e)
+{
+    struct scep_poll_id id;
+
+    TRY(check_embedded(e));
+    enum status status = decrypt(e, &e->plain);
+    if (status == BAD_INPUT)
+        return refuse_as_said(e, status);
+    if (status == OK)
+        status = scep_poll_id_parse(buf_span(&e->plain), &id);
+    if (status == FAULT)
+        return status;
+    if (status != OK)
+        return refuse_envelope(e, "RFC 8894 s3.3.3: messageData does not open to an IssuerAndSubject" ENCRYPT_IT);
+    sha256(cert_get_spki(scep_message_get_signer(e->message)), e->signer_hash);
+    return OK;
+}
+
+static void fill_poll(const struct enrolment *e, struct ipc_message *out)
+{
+    const struct http_request *request = http_exchange_get_request(e->exchange);
+
+    *out = (struct ipc_message){
+        .kind = IPC_KIND_poll,
+        .fd = -1,
+        .poll = {
+            .exchange = e->number,
+            .path = span_of_text(e->endpoint->path->name),
+            .transaction = scep_message_get_header(e->message)->transaction,
+            .signer = span_of(e->signer_hash, sizeof e->signer_hash),
+            .address = span_of_text(request->address),
+            .user_agent = span_of_text(request->user_agent),
+        },
+    };
+}
+
 /* --- By messageType --------------------------------------------------------- */
 
 /* Deny by default: every type is refused but those that have rules. */
@@ -304,6 +344,7 @@ static const struct rule {
 } type_rules[] = {
     { SCEP_PKCS_REQ, prove_request, fill_request },
     { SCEP_RENEWAL_REQ, prove_request, fill_request },
+    { SCEP_CERT_POLL, prove_poll, fill_poll },
     { SCEP_GET_CERT, prove_get_cert, fill_get_cert },
 };
 
@@ -325,7 +366,7 @@ enum status enrolment_prove(struct enrolment *e)
     if (!rule)
         return refuse_as_said(e, fail(REFUSED,
                                       "RFC 8894 s3.2.1.2: messageType %d is not served here: PKCSReq (19), "
-                                      "RenewalReq (17) and GetCert (21) are",
+                                      "RenewalReq (17), CertPoll (20) and GetCert (21) are",
                                       scep_message_get_header(e->message)->message_type));
     return rule->prove(e);
 }

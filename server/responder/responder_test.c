@@ -508,7 +508,7 @@ static void what_is_no_message_is_a_400_and_the_registrar_hears_of_it(void **sta
 static void a_message_type_without_a_rule_is_refused(void **state)
 {
     struct desk *desk = *state;
-    static const enum scep_message_type types[] = { SCEP_CERT_POLL, SCEP_GET_CRL };
+    static const enum scep_message_type types[] = { SCEP_GET_CRL };
 
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         post_wish(desk, "/scep/device", &(struct wish){ .type = types[i] });
@@ -652,6 +652,50 @@ static void what_does_not_open_to_an_identifier_gets_one_and_the_same_answer(voi
     assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
     post_wish(desk, "/scep/device",
               &(struct wish){ .type = SCEP_GET_CERT, .signer = signer, .plain = SPAN_LITERAL("\x30\x03\x02\x01\x05") });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+}
+
+/* --- CertPoll ------------------------------------------------------------ */
+
+static void a_poll_becomes_a_question_by_transaction_and_key(void **state)
+{
+    struct desk *desk = *state;
+    const struct world *w = desk->world;
+    AUTO(buf_clear) struct buf id = { 0 };
+    uint8_t hash[SHA256_BYTES];
+    const struct span issuers[] = { cert_get_subject(w->issuing.cert), cert_get_subject(w->ra.cert),
+                                    cert_get_subject(w->root.cert), SPAN_LITERAL("\x30\x00") };
+
+    sha256(cert_get_spki(w->client.cert), hash);
+    for (size_t i = 0; i < COUNT_OF(issuers); i++) {
+        must(scep_poll_id_build(&(struct scep_poll_id){ issuers[i], cert_get_subject(w->client.cert) }, &id));
+        post_wish(desk, "/scep/device", &(struct wish){ .type = SCEP_CERT_POLL, .plain = buf_span(&id) });
+        const struct ipc_poll poll = next_message(desk, IPC_KIND_poll).poll;
+        assert_text(poll.path, "device");
+        assert_text(poll.transaction, FIXTURE_TRANSACTION);
+        assert_true(span_equal(poll.signer, span_of(hash, sizeof hash)));
+        assert_text(poll.address, "192.0.2.17");
+        registrar_decide(desk->responder, &desk->registrar,
+                         &(struct ipc_decision){ .exchange = poll.exchange, .status = PENDING });
+        struct scep_answer answer = { 0 };
+        world_open(w, buf_span(&desk->exchange.body), &answer);
+        assert_int_equal(answer.status, SCEP_PENDING);
+        scep_answer_clear(&answer);
+    }
+}
+
+static void what_does_not_open_to_a_poll_gets_one_and_the_same_answer(void **state)
+{
+    struct desk *desk = *state;
+    static const char same[] = "does not open to an IssuerAndSubject";
+
+    post_wish(desk, "/scep/device", &(struct wish){ .type = SCEP_CERT_POLL });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+    post_wish(desk, "/scep/device",
+              &(struct wish){ .type = SCEP_CERT_POLL, .recipient = desk->world->ra_signing.cert });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+    post_wish(desk, "/scep/device",
+              &(struct wish){ .type = SCEP_CERT_POLL, .plain = SPAN_LITERAL("\x30\x02\x30\x00") });
     assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
 }
 
@@ -803,6 +847,8 @@ int main(void)
         AT_DESK(a_get_cert_becomes_a_question_and_its_answer_one_certificate),
         AT_DESK(a_get_cert_needs_a_signer_of_ours_and_asks_for_nothing_of_others),
         AT_DESK(what_does_not_open_to_an_identifier_gets_one_and_the_same_answer),
+        AT_DESK(a_poll_becomes_a_question_by_transaction_and_key),
+        AT_DESK(what_does_not_open_to_a_poll_gets_one_and_the_same_answer),
         AT_DESK(the_username_is_found_where_the_path_looks_for_it),
         AT_DESK(a_password_too_long_for_a_question_is_refused),
         AT_DESK(a_request_waits_for_a_registrar_and_is_asked_again_of_the_next_one),
