@@ -4,7 +4,9 @@
 import contextlib
 import os
 import pathlib
+import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import der
 import fixtures
 import scepmsg
+from server import AGENT, run
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +222,79 @@ def test_what_waits_survives_the_end_of_every_process(new_server):
     kill_all()
     assert poll(server, device, message.transaction).certs == reply.certs
     assert len(server.certificates(device="patient")) == 1
+
+
+# --- The agent
+
+
+@pytest.fixture
+def profile(server, request, tmp_path):
+    """A fresh device's provisioning profile, which asks every second for half a minute."""
+    path = tmp_path / "agent.profile"
+    name = "agent-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[:44].strip("-")
+    server.muster("device", "add", name, "--template", "device", "--profile-out", path)
+    return Profile(name, path)
+
+
+class Profile:
+    def __init__(self, name, path):
+        self.name, self.path = name, path
+        self.set("PollIntervalSeconds", 1)
+        self.set("PollDeadlineSeconds", 30)
+
+    def set(self, key, value):
+        text = re.sub(rf"(?m)^.*{key}\s*=.*\n", "", self.path.read_text())
+        self.path.write_text(f"{text}{key} = {value}\n")
+
+
+def wait_for_request(server, profile):
+    end = time.monotonic() + 20
+    while not (rows := waiting(server, profile)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return rows[0]
+
+
+def agent(profile, tmp_path):
+    return [AGENT, "enrol", "--profile", profile.path, "--store", tmp_path / "store"]
+
+
+def test_the_agent_asks_until_it_is_approved(server, profile, tmp_path):
+    with subprocess.Popen(agent(profile, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        row = wait_for_request(server, profile)
+        assert running.poll() is None
+        server.muster("enrolment", "approve", row["id"])
+        out, err = running.communicate(timeout=40)
+    assert running.returncode == 0, err
+    assert list((tmp_path / "store").rglob("cert.pem"))
+    assert len(server.certificates(device=profile.name)) == 1
+
+
+def test_an_agent_whose_deadline_has_passed_says_so_and_goes_on_when_it_is_run_again(server, profile, tmp_path):
+    profile.set("PollDeadlineSeconds", 2)
+    done = run(*agent(profile, tmp_path), ok=False)
+    assert done.returncode == 6 and "run the same command again" in done.stderr, done
+    row, = waiting(server, profile)
+    assert row["transaction"] in done.stderr
+    server.muster("enrolment", "approve", row["id"])
+    profile.set("ChallengePassword", '"not needed any more"')
+    run(*agent(profile, tmp_path))
+    assert len(server.certificates(device=profile.name)) == 1
+
+
+def test_an_agent_that_was_killed_goes_on_with_the_same_transaction(server, profile, tmp_path):
+    with subprocess.Popen(agent(profile, tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        row = wait_for_request(server, profile)
+        running.kill()
+    server.muster("enrolment", "approve", row["id"])
+    run(*agent(profile, tmp_path))
+    assert [r["state"] for r in server.ask("enrolment", "list") if r["device"] == profile.name] == ["issued"]
+
+
+def test_a_rejection_reaches_who_runs_the_agent(server, profile, tmp_path):
+    profile.set("PollDeadlineSeconds", 0)
+    assert run(*agent(profile, tmp_path), ok=False).returncode == 6
+    server.muster("enrolment", "reject", waiting(server, profile)[0]["id"], "--reason", "wrong hall")
+    done = run(*agent(profile, tmp_path), ok=False)
+    assert done.returncode == 3 and "wrong hall" in done.stderr, done
+    assert not list((tmp_path / "store").rglob("cert.pem"))
