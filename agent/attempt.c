@@ -48,6 +48,7 @@ static enum status read_record(struct attempt *attempt, struct span record)
     if (!span_equal(buf_span(&orders), span_of(attempt->orders, SHA256_BYTES)))
         return OK;
     TRY(span_to_text(find_value(record, "Transaction: "), attempt->transaction, ATTEMPT_TRANSACTION_BYTES));
+    attempt->pending = span_equal(find_value(record, "State: "), SPAN_LITERAL("pending"));
     return private_key_parse_pem(record, RECORD, &attempt->key);
 }
 
@@ -63,6 +64,7 @@ enum status attempt_load(struct attempt *attempt, struct vault *vault)
     log_write(LOG_WARNING, "%s/%s is not readable (%s); starting afresh", vault_get_path(vault), RECORD,
               fail_text());
     attempt->transaction[0] = 0;
+    attempt->pending = false;
     return OK;
 }
 
@@ -72,7 +74,8 @@ enum status attempt_save(const struct attempt *attempt, struct vault *vault)
     char orders[ORDERS_HEX_BYTES];
 
     hex_encode(span_of(attempt->orders, SHA256_BYTES), orders);
-    TRY(buf_append_format(&record, "Orders: %s\nTransaction: %s\n", orders, attempt->transaction));
+    TRY(buf_append_format(&record, "Orders: %s\nTransaction: %s\n%s", orders, attempt->transaction,
+                          attempt->pending ? "State: pending\n" : ""));
     TRY(private_key_write_pem(attempt->key, &record));
     return vault_write_record(vault, RECORD, buf_span(&record));
 }
@@ -83,6 +86,7 @@ enum status attempt_begin(struct attempt *attempt)
 
     TRY(random_fill(bytes, sizeof bytes));
     hex_encode(span_of(bytes, sizeof bytes), attempt->transaction);
+    attempt->pending = false;
     return OK;
 }
 

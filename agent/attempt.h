@@ -15,6 +15,7 @@
 struct attempt {
     struct private_key *key;
     char transaction[ATTEMPT_TRANSACTION_BYTES]; /* "": nothing was sent with this key yet */
+    bool pending;                                /* the server has said PENDING to it */
     uint8_t orders[SHA256_BYTES];                /* what the profile asked for, without the password */
 };
 

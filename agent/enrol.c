@@ -4,6 +4,8 @@
 #include "agent/attempt.h"
 #include "agent/credential.h"
 #include "agent/method.h"
+#include "agent/pause.h"
+#include "agent/random.h"
 #include "agent/report.h"
 #include "agent/request.h"
 #include "lib/base/clock.h"
@@ -159,12 +161,16 @@ static enum status drop_transaction(struct enrolment *e)
 
     (void)!span_to_text(span_of(fail_text(), strnlen(fail_text(), sizeof reason - 1)), reason, sizeof reason);
     e->attempt.transaction[0] = 0;
+    e->attempt.pending = false;
     if (attempt_save(&e->attempt, e->vault) != OK)
         log_write(LOG_WARNING, "%s", fail_text());
     return fail(REFUSED, "%s", reason);
 }
 
-static enum status send_request(struct enrolment *e)
+typedef enum status ask_server(struct method_session *session, const struct method_request *request,
+                               struct cert_list *certs);
+
+static enum status exchange(struct enrolment *e, ask_server *ask)
 {
     AUTO(cert_list_clear) struct cert_list certs = { 0 };
     const struct method_request request = {
@@ -174,13 +180,77 @@ static enum status send_request(struct enrolment *e)
         .trust = &e->trust,
         .now_s = clock_now_s(),
     };
-    const enum status status = e->method->request(e->session, &request, &certs);
+    const enum status status = ask(e->session, &request, &certs);
 
-    buf_clear(&e->csr);
     if (status == REFUSED)
         return drop_transaction(e);
     TRY(status);
     return trust_offer(&e->trust, &certs);
+}
+
+/* --- Until somebody has decided ------------------------------------------------------------------------ */
+
+/* A run that comes after this one asks what became of it, instead of asking for it. */
+static enum status keep_pending(struct enrolment *e)
+{
+    /* The password has been sent: it need not lie in memory for as long as it takes.  It is wiped in the profile
+     * already, so the request that is made anew lacks it. */
+    buf_clear(&e->csr);
+    TRY(request_build(&e->profile, e->attempt.key, &e->csr));
+    if (e->attempt.pending)
+        return OK;
+    e->attempt.pending = true;
+    return attempt_save(&e->attempt, e->vault);
+}
+
+/* Up to a tenth more than the interval, so that a fleet does not ask as one; never beyond the deadline. */
+static enum status wait_to_poll(const struct enrolment *e, int64_t left_ms, int64_t *waited_ms)
+{
+    const int64_t interval_ms = (int64_t)e->profile.poll_interval_s * 1000;
+    uint32_t jitter_ms = 0;
+
+    TRY(random_number((uint32_t)(interval_ms / 10), &jitter_ms));
+    *waited_ms = interval_ms + jitter_ms < left_ms ? interval_ms + jitter_ms : left_ms;
+    log_write(LOG_INFO, "the request waits for approval; asking again in %lld ms", (long long)*waited_ms);
+    pause_ms((unsigned)*waited_ms);
+    return OK;
+}
+
+static enum status give_up(const struct enrolment *e)
+{
+    return fail(PENDING, "the request still waits for the operator's approval (transaction %s), after %u s of asking; "
+                "run the same command again to go on asking: it needs no new password", e->attempt.transaction,
+                e->profile.poll_deadline_s);
+}
+
+/* A server that is away for a while is no reason to stop. */
+static enum status poll_until_decided(struct enrolment *e)
+{
+    int64_t left_ms = (int64_t)e->profile.poll_deadline_s * 1000;
+    enum status status = PENDING;
+
+    TRY(keep_pending(e));
+    while (left_ms > 0 && (status == PENDING || status == FAULT)) {
+        const int64_t begin_ms = clock_monotonic_ms();
+        int64_t waited_ms = 0;
+        TRY(wait_to_poll(e, left_ms, &waited_ms));
+        status = exchange(e, e->method->poll);
+        if (status == FAULT)
+            log_write(LOG_WARNING, "%s", fail_text());
+        const int64_t passed_ms = clock_monotonic_ms() - begin_ms;
+        left_ms -= passed_ms > waited_ms ? passed_ms : waited_ms;
+    }
+    return status == PENDING ? give_up(e) : status;
+}
+
+static enum status send_request(struct enrolment *e)
+{
+    enum status status = exchange(e, e->attempt.pending ? e->method->poll : e->method->request);
+
+    if (status == PENDING)
+        status = poll_until_decided(e);
+    buf_clear(&e->csr);
+    return status;
 }
 
 /* --- The certificate ---------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ struct enrol_options {
 
 /* Enrol and print the credential.
  *
- * PENDING    the server decides later: run it again
+ * PENDING    the server decides later, and the profile's deadline for asking has passed: run it again
  * REFUSED    the server proved who it is and says no     BAD_PROOF  somebody or something is not proved
  * FAULT      disk or network: run it again, the same request is sent again */
 MUST_USE enum status enrol_run(const struct enrol_options *options);

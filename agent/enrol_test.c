@@ -7,6 +7,7 @@
 #include "agent/enrol.h"
 #include "agent/fixture.h"
 #include "agent/method.h"
+#include "agent/pause.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/test.h"
@@ -27,6 +28,10 @@ static struct {
     bool hides_root;       /* its chain has no root; it hands it out by itself */
     bool foreign;          /* it is somebody else's */
     unsigned requests;
+    unsigned polls;          /* that came */
+    unsigned pending_count;  /* how often it says PENDING to polls yet, before `status` */
+    unsigned fault_count;    /* and before that, how often it is away */
+    int64_t paused_ms;       /* the device's rests, all together */
     char transaction[ATTEMPT_TRANSACTION_BYTES];
     char challenge[64];
     char names[128];
@@ -112,7 +117,36 @@ static enum status fake_request(struct method_session *session, const struct met
     return certify(csr, certs);
 }
 
-static const struct method fake = { "SCEP", fake_open, fake_close, fake_capabilities, fake_fetch_ca, fake_request };
+static enum status fake_poll(struct method_session *session, const struct method_request *request,
+                             struct cert_list *certs)
+{
+    server.polls++;
+    server.requests--; /* fake_request() counts it */
+    if (server.fault_count) {
+        server.fault_count--;
+        server.requests++;
+        return fail(FAULT, "the server is away");
+    }
+    const enum status then = server.status;
+    if (server.pending_count) {
+        server.pending_count--;
+        server.status = PENDING;
+    } else if (then == PENDING) {
+        server.status = OK;
+    }
+    const enum status status = fake_request(session, request, certs);
+    server.status = then;
+    return status;
+}
+
+static const struct method fake = { "SCEP",        fake_open,    fake_close, fake_capabilities,
+                                    fake_fetch_ca, fake_request, fake_poll };
+
+/* In the place of pause.c's: the device's time flies. */
+void pause_ms(unsigned ms)
+{
+    server.paused_ms += ms;
+}
 
 /* In the place of method.c's. */
 const struct method *method_find(const char *protocol)
@@ -287,13 +321,74 @@ static void after_a_fault_the_same_request_is_sent_again(void **state)
     memcpy(transaction, server.transaction, sizeof transaction);
     memcpy(key_hash, server.key_hash, sizeof key_hash);
     assert_true(exists("store/gw/attempt"));
+    write_profile(ORDERS "PollDeadlineSeconds = 0\n");
     server.status = PENDING;
     assert_int_equal(enrol(), PENDING);
+    assert_int_equal(server.polls, 0);
     assert_string_equal(server.transaction, transaction);
     server.status = OK;
     assert_int_equal(enrol(), OK);
     assert_string_equal(server.transaction, transaction);
     assert_memory_equal(server.key_hash, key_hash, sizeof key_hash);
+}
+
+static void a_pending_request_is_polled_until_it_is_decided(void **state)
+{
+    (void)state;
+    write_profile(ORDERS "PollIntervalSeconds = 10\n");
+    server.status = PENDING;
+    server.pending_count = 4;
+    server.fault_count = 2; /* a server that is away for a while is no reason to stop */
+    assert_int_equal(enrol(), OK);
+    assert_int_equal(server.requests, 1);
+    assert_int_equal(server.polls, 7);
+    assert_true(server.paused_ms >= 70000 && server.paused_ms <= 77000);
+    assert_string_equal(server.challenge, ""); /* the password is not kept for polls */
+    assert_false(exists("store/gw/attempt"));
+    assert_true(exists("store/gw/current"));
+}
+
+static void a_deadline_that_has_passed_says_what_to_do_and_the_next_run_goes_on_polling(void **state)
+{
+    char transaction[ATTEMPT_TRANSACTION_BYTES];
+    uint8_t key_hash[SHA256_BYTES];
+
+    (void)state;
+    write_profile(ORDERS "PollIntervalSeconds = 10\nPollDeadlineSeconds = 25\n");
+    server.status = PENDING;
+    server.pending_count = 100;
+    assert_int_equal(enrol(), PENDING);
+    assert_true(server.paused_ms == 25000 && server.polls == 3 && server.requests == 1);
+    assert_non_null(strstr(fail_text(), server.transaction));
+    assert_non_null(strstr(fail_text(), "run the same command again"));
+    memcpy(transaction, server.transaction, sizeof transaction);
+    memcpy(key_hash, server.key_hash, sizeof key_hash);
+    assert_true(exists("store/gw/attempt"));
+    server.pending_count = 0;
+    assert_int_equal(enrol(), OK);
+    assert_int_equal(server.requests, 1);
+    assert_int_equal(server.polls, 4);
+    assert_string_equal(server.transaction, transaction);
+    assert_memory_equal(server.key_hash, key_hash, sizeof key_hash);
+}
+
+static void a_rejected_request_ends_the_transaction(void **state)
+{
+    char transaction[ATTEMPT_TRANSACTION_BYTES];
+
+    (void)state;
+    write_profile(ORDERS "PollDeadlineSeconds = 0\n");
+    server.status = PENDING;
+    assert_int_equal(enrol(), PENDING);
+    memcpy(transaction, server.transaction, sizeof transaction);
+    server.status = REFUSED;
+    assert_int_equal(enrol(), REFUSED);
+    assert_int_equal(server.polls, 1);
+    assert_string_equal(server.transaction, transaction);
+    server.status = OK;
+    assert_int_equal(enrol(), OK);
+    assert_int_equal(server.polls, 1); /* a new request, not a poll */
+    assert_string_not_equal(server.transaction, transaction);
 }
 
 static void an_unproved_answer_keeps_the_transaction(void **state)
@@ -424,6 +519,9 @@ int main(void)
         IN_A_FOLDER(a_root_that_is_not_in_the_chain_is_asked_for),
         IN_A_FOLDER(a_server_without_our_anchor_gets_no_password),
         IN_A_FOLDER(after_a_fault_the_same_request_is_sent_again),
+        IN_A_FOLDER(a_pending_request_is_polled_until_it_is_decided),
+        IN_A_FOLDER(a_deadline_that_has_passed_says_what_to_do_and_the_next_run_goes_on_polling),
+        IN_A_FOLDER(a_rejected_request_ends_the_transaction),
         IN_A_FOLDER(an_unproved_answer_keeps_the_transaction),
         IN_A_FOLDER(a_proved_refusal_ends_the_transaction_and_keeps_the_key),
         IN_A_FOLDER(other_orders_mean_another_key),

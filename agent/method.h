@@ -41,6 +41,11 @@ struct method {
      * BAD_PROOF, BAD_INPUT, FAULT   nothing is proved; the same request may be sent again */
     enum status (*request)(struct method_session *session, const struct method_request *request,
                            struct cert_list *certs);
+
+    /* Ask what became of a request that got PENDING: the same transaction, key and CSR, which may lack the
+     * password.  The same statuses. */
+    enum status (*poll)(struct method_session *session, const struct method_request *request,
+                        struct cert_list *certs);
 };
 
 /* By the profile's Protocol; NULL when we do not know it. */

@@ -5,16 +5,15 @@
  */
 #include "agent/method.h"
 
+#include "agent/pause.h"
 #include "agent/random.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/http/http.h"
 #include "lib/scep/scep.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define TIMEOUT_S 30
 #define BODY_MAX_BYTES ((size_t)262144)
@@ -85,10 +84,8 @@ static enum status wait_before(unsigned attempt)
 
     TRY(random_number(FIRST_WAIT_MS / 2, &jitter_ms));
     const unsigned wait_ms = (FIRST_WAIT_MS << attempt) + jitter_ms;
-    struct timespec rest = { .tv_sec = wait_ms / 1000, .tv_nsec = (long)(wait_ms % 1000) * 1000000 };
     log_write(LOG_INFO, "the server is busy; trying again in %u ms", wait_ms);
-    while (nanosleep(&rest, &rest) != 0 && errno == EINTR)
-        ;
+    pause_ms(wait_ms);
     return OK;
 }
 
@@ -219,17 +216,30 @@ struct conversation {
     uint8_t nonce[SCEP_NONCE_BYTES];
 };
 
-static enum status build(const struct method_session *session, struct conversation *c, struct buf *out)
+/* Type 17 only where the server says that it knows it; a renewal by type 19 is understood by all. */
+static enum scep_message_type request_type(const struct method_session *session, const struct method_request *request)
 {
-    /* Type 17 only where the server says that it knows it; a renewal by type 19 is understood by all. */
-    const bool renewal = c->request->signer && session->capabilities & SCEP_CAP_RENEWAL;
+    return request->signer && session->capabilities & SCEP_CAP_RENEWAL ? SCEP_RENEWAL_REQ : SCEP_PKCS_REQ;
+}
 
+/* RFC 8894 s3.3.3: the issuer that the certificate will have, and the subject that was asked for. */
+static enum status make_poll_id(const struct method_request *request, struct buf *out)
+{
+    AUTO(csr_freep) struct csr *csr = NULL;
+
+    TRY(csr_parse(request->csr, &csr));
+    const struct scep_poll_id id = { cert_get_subject(request->trust->issuing), csr_get_subject(csr) };
+    return scep_poll_id_build(&id, out);
+}
+
+static enum status build(struct conversation *c, enum scep_message_type type, struct span data, struct buf *out)
+{
     TRY(random_fill(c->nonce, sizeof c->nonce));
     const struct scep_request scep = {
-        .type = renewal ? SCEP_RENEWAL_REQ : SCEP_PKCS_REQ,
+        .type = type,
         .transaction = c->request->transaction,
         .sender_nonce = span_of(c->nonce, sizeof c->nonce),
-        .data = c->request->csr,
+        .data = data,
         .signer = c->signer,
         .recipient = c->request->trust->encryption,
         .cipher = SCEP_AES256_CBC,
@@ -248,7 +258,7 @@ static enum status judge(const struct scep_answer *answer)
     case SCEP_SUCCESS:
         return OK;
     case SCEP_PENDING:
-        return fail(PENDING, "the server wants to decide later; run the same command again to ask whether it has");
+        return fail(PENDING, "the server wants to decide later");
     case SCEP_FAILURE:
         return fail(REFUSED, "the server refuses: %s%s%s", name, *answer->fail_info_text ? ": " : "",
                     answer->fail_info_text);
@@ -278,8 +288,8 @@ static enum status open_reply(struct conversation *c, const struct http_answer *
     return OK;
 }
 
-static enum status scep_request(struct method_session *session, const struct method_request *request,
-                                struct cert_list *certs)
+static enum status converse(struct method_session *session, const struct method_request *request,
+                            enum scep_message_type type, struct span data, struct cert_list *certs)
 {
     AUTO(cert_freep) struct cert *self_signed = NULL;
     AUTO(buf_clear) struct buf message = { 0 };
@@ -291,13 +301,28 @@ static enum status scep_request(struct method_session *session, const struct met
         TRY(make_signer(request, &self_signed));
         c.signer = (struct scep_identity){ self_signed, request->key };
     }
-    TRY(build(session, &c, &message));
+    TRY(build(&c, type, data, &message));
     TRY(make_url(session, "PKIOperation", "", &url));
     const char *text = buf_text(&url);
     if (!text)
         return fail(FAULT, "no memory");
     TRY(ask(session, text, buf_span(&message), &reply));
     return open_reply(&c, &reply, certs);
+}
+
+static enum status scep_request(struct method_session *session, const struct method_request *request,
+                                struct cert_list *certs)
+{
+    return converse(session, request, request_type(session, request), request->csr, certs);
+}
+
+static enum status scep_poll(struct method_session *session, const struct method_request *request,
+                             struct cert_list *certs)
+{
+    AUTO(buf_clear) struct buf id = { 0 };
+
+    TRY(make_poll_id(request, &id));
+    return converse(session, request, SCEP_CERT_POLL, buf_span(&id), certs);
 }
 
 const struct method method_scep = {
@@ -307,4 +332,5 @@ const struct method method_scep = {
     .capabilities = scep_capabilities,
     .fetch_ca = scep_fetch_ca,
     .request = scep_request,
+    .poll = scep_poll,
 };

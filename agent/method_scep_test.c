@@ -35,6 +35,8 @@ static struct {
     enum digest digest;
 } responder;
 
+static struct buf opened; /* the messageData of the last message */
+
 struct http_client {
     int unused;
 };
@@ -95,13 +97,16 @@ static void get_ca_cert(struct http_answer *out)
 
 static void issue(struct scep_message *message, struct party *issued)
 {
-    AUTO(buf_clear) struct buf plain = { 0 };
     AUTO(csr_freep) struct csr *csr = NULL;
     const struct scep_identity recipient = { ra.cert, ra.key };
+    struct span spki = cert_get_spki(scep_message_get_signer(message));
 
-    must(scep_message_decrypt(message, &recipient, 1, &plain), "decrypt");
-    must(csr_parse(buf_span(&plain), &csr), "CSR");
-    party_make(issued, &(struct draft){ .name = "CN=gw", .issuer = &root, .spki = csr_get_spki(csr) });
+    must(scep_message_decrypt(message, &recipient, 1, &opened), "decrypt");
+    if (responder.message_type != SCEP_CERT_POLL) {
+        must(csr_parse(buf_span(&opened), &csr), "CSR");
+        spki = csr_get_spki(csr);
+    }
+    party_make(issued, &(struct draft){ .name = "CN=gw", .issuer = &root, .spki = spki });
 }
 
 static void pki_operation(struct span body, struct http_answer *out)
@@ -199,6 +204,7 @@ static int clear_all(void **state)
     party_clear(&root);
     party_clear(&ra);
     party_clear(&device);
+    buf_clear(&opened);
     return 0;
 }
 
@@ -217,6 +223,8 @@ static struct method_session *open_session(void)
     must(method_scep.open(&profile, &session), "open");
     return session;
 }
+
+static bool polling; /* ask what became of it instead */
 
 /* One request; `signer` NULL for a first enrolment. */
 static enum status ask_for_certificate(struct method_session *session, const struct party *signer,
@@ -237,7 +245,7 @@ static enum status ask_for_certificate(struct method_session *session, const str
         .trust = &trust,
         .now_s = clock_now_s(),
     };
-    return method_scep.request(session, &request, certs);
+    return polling ? method_scep.poll(session, &request, certs) : method_scep.request(session, &request, certs);
 }
 
 static enum status enrol(struct cert_list *certs)
@@ -291,6 +299,29 @@ static void a_refusal_is_told_with_its_fail_info_and_text(void **state)
     responder.status = SCEP_PENDING;
     assert_int_equal(enrol(&certs), PENDING);
     assert_int_equal(certs.count, 0);
+}
+
+static void a_poll_is_a_cert_poll_of_the_same_key_with_issuer_and_subject(void **state)
+{
+    AUTO(cert_list_clear) struct cert_list certs = { 0 };
+    AUTO(buf_clear) struct buf subject = { 0 };
+    struct scep_poll_id id;
+
+    (void)state;
+    polling = true;
+    assert_int_equal(enrol(&certs), OK);
+    assert_int_equal(responder.message_type, SCEP_CERT_POLL);
+    assert_int_equal(certs.count, 1);
+    assert_true(span_equal(cert_get_spki(certs.items[0]), cert_get_spki(device.cert)));
+    assert_int_equal(scep_poll_id_parse(buf_span(&opened), &id), OK);
+    must(name_parse_text("CN=gw", &subject), "name");
+    assert_true(span_equal(id.subject, buf_span(&subject)));
+    assert_true(span_equal(id.issuer, cert_get_subject(root.cert)));
+    responder.status = SCEP_PENDING;
+    assert_int_equal(enrol(&certs), PENDING);
+    responder.status = SCEP_FAILURE;
+    assert_int_equal(enrol(&certs), REFUSED);
+    polling = false;
 }
 
 static void a_refusal_by_somebody_else_proves_nothing(void **state)
@@ -409,6 +440,7 @@ int main(void)
         WITH_A_RESPONDER(a_request_uses_aes_256_and_sha_256),
         WITH_A_RESPONDER(poor_or_missing_capabilities_do_not_lower_what_we_use),
         WITH_A_RESPONDER(a_refusal_is_told_with_its_fail_info_and_text),
+        WITH_A_RESPONDER(a_poll_is_a_cert_poll_of_the_same_key_with_issuer_and_subject),
         WITH_A_RESPONDER(a_refusal_by_somebody_else_proves_nothing),
         WITH_A_RESPONDER(a_web_page_is_no_reply),
         WITH_A_RESPONDER(an_http_error_is_a_fault_with_its_first_line),

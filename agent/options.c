@@ -100,6 +100,6 @@ void options_print_help(FILE *out)
         fprintf(out, "  %-16s %s\n", head, table[i].what);
     }
     fputs("\nIt ends with 0 when done, 1 for a wrong command line, 2 for bad input, 3 when the server refuses, 4 when a\n"
-          "proof does not hold, 5 when something failed (run it again), 6 when the server decides later (run it again).\n",
+          "proof does not hold, 5 when something failed (run it again), 6 when it waits for approval (run it again).\n",
           out);
 }

@@ -5,7 +5,7 @@
 #include "lib/base/test.h"
 
 static const struct command *const tables[] = { device_commands, password_commands, certificate_commands,
-                                                event_commands,  status_commands,   NULL };
+                                                enrolment_commands, event_commands, status_commands, NULL };
 
 #define PARSE(out, ...)                                                                            \
     arguments_parse((int)COUNT_OF(((char *[]){ __VA_ARGS__ })), (char *[]){ __VA_ARGS__ }, tables, out)

@@ -17,6 +17,7 @@ static const struct column status_columns[] = {
     { "valid", "  valid", COLUMN_TEXT },
     { "expired", "  expired", COLUMN_TEXT },
     { "revoked", "  revoked", COLUMN_TEXT },
+    { "pending", "Wait for approval", COLUMN_TEXT },
     { "open_intents", "Open intents", COLUMN_TEXT },
     { "events", "Events", COLUMN_TEXT },
     { "journal_sequence", "Signer's journal", COLUMN_TEXT },

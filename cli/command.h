@@ -37,6 +37,7 @@ struct command {
 extern const struct command device_commands[];
 extern const struct command password_commands[];
 extern const struct command certificate_commands[];
+extern const struct command enrolment_commands[];
 extern const struct command event_commands[];
 extern const struct command status_commands[];
 

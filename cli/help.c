@@ -58,7 +58,7 @@ void help_print(const struct arguments *arguments, const struct command *const *
         return;
     }
     fputs("usage: muster [--dir DIR | --socket PATH] [--json] COMMAND ...\n\n"
-          "The operator's command for a muster server: devices, passwords, certificates, events.\n\n",
+          "The operator's command for a muster server: devices, passwords, certificates, approvals, events.\n\n",
           out);
     for (; *tables; tables++)
         if (!arguments->group || strcmp((*tables)->group, arguments->group) == 0)

@@ -13,7 +13,7 @@
 #define CONTROL_SOCKET "run/control.sock"
 
 static const struct command *const tables[] = {
-    device_commands, password_commands, certificate_commands, event_commands, status_commands, NULL,
+    device_commands, password_commands, certificate_commands, enrolment_commands, event_commands, status_commands, NULL,
 };
 
 static enum status find_socket(const struct arguments *arguments, char path[PATH_MAX])

@@ -40,6 +40,7 @@ static cfg_opt_t template_options[] = {
     CFG_INT("lifetime_days", 365, CFGF_NONE),
     CFG_INT("backdate_s", 300, CFGF_NONE),
     CFG_INT("renew_from_percent", 0, CFGF_NONE),
+    CFG_STR("approval", "none", CFGF_NONE),
     CFG_END(),
 };
 
@@ -54,6 +55,7 @@ static cfg_opt_t path_options[] = {
     CFG_STR("reply", "leaf", CFGF_NONE),
     CFG_INT("rate_per_minute", 0, CFGF_NONE),
     CFG_BOOL("root_in_chain", cfg_true, CFGF_NONE),
+    CFG_STR("approval", "none", CFGF_NONE),
     CFG_END(),
 };
 
@@ -72,6 +74,7 @@ static cfg_opt_t file_options[] = {
     CFG_INT("overall_rate_per_minute", 0, CFGF_NONE),
     CFG_INT("password_lifetime_s", 604800, CFGF_NONE),
     CFG_INT("password_tries", 10, CFGF_NONE),
+    CFG_INT("pending_lifetime_s", 2592000, CFGF_NONE),
     CFG_SEC("authority", authority_options, SECTION_FLAGS),
     CFG_SEC("ra", ra_options, SECTION_FLAGS),
     CFG_SEC("template", template_options, SECTION_FLAGS),
@@ -95,6 +98,7 @@ static const struct number_range {
     { "path|rate_per_minute", 0, 60000000 },
     { "password_lifetime_s", 60, 10L * 366 * 86400 },
     { "password_tries", 1, 1000 },
+    { "pending_lifetime_s", 60, 10L * 366 * 86400 },
     { "template|lifetime_days", 1, 100L * 366 },
     { "tls|lifetime_days", 1, 100L * 366 },
     { "template|backdate_s", 0, 86400 },
@@ -161,6 +165,7 @@ static const struct word reply_words[] = { { "leaf", REPLY_LEAF },
 static const struct word client_words[] = { { "none", CLIENT_CERTIFICATES_NONE },
                                             { "optional", CLIENT_CERTIFICATES_OPTIONAL },
                                             { "required", CLIENT_CERTIFICATES_REQUIRED } };
+static const struct word approval_words[] = { { "none", false }, { "operator", true } };
 
 static bool find_word(const struct word *words, size_t count, const char *name, int *value)
 {
@@ -199,6 +204,8 @@ static const struct word_option {
     { "path|username_forms", form_words, COUNT_OF(form_words) },
     { "path|reply", reply_words, COUNT_OF(reply_words) },
     { "tls|client_certificates", client_words, COUNT_OF(client_words) },
+    { "template|approval", approval_words, COUNT_OF(approval_words) },
+    { "path|approval", approval_words, COUNT_OF(approval_words) },
 };
 
 static int check_word(cfg_t *cfg, cfg_opt_t *opt)
@@ -446,6 +453,14 @@ static enum status check_patterns(cfg_t *section, const struct template *t)
     return fail_in(BAD_INPUT, "%s: section template \"%s\" that ends at line %d", CONFIG_FILE, t->name, section->line);
 }
 
+static bool read_approval(cfg_t *section)
+{
+    int value = false;
+
+    (void)find_word(approval_words, COUNT_OF(approval_words), cfg_getstr(section, "approval"), &value);
+    return value;
+}
+
 static enum status read_templates(struct config *config, cfg_t *cfg)
 {
     TRY(config_check_room(cfg, "template", CONFIG_TEMPLATES_MAX));
@@ -467,6 +482,7 @@ static enum status read_templates(struct config *config, cfg_t *cfg)
         t->lifetime_s = cfg_getint(section, "lifetime_days") * INT64_C(86400);
         t->backdate_s = cfg_getint(section, "backdate_s");
         t->renew_from_percent = (unsigned)cfg_getint(section, "renew_from_percent");
+        t->needs_approval = read_approval(section);
     }
     return OK;
 }
@@ -530,6 +546,7 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");
         p->rate_per_minute = (unsigned)cfg_getint(section, "rate_per_minute");
         p->root_in_chain = cfg_getbool(section, "root_in_chain");
+        p->needs_approval = read_approval(section);
     }
     return OK;
 }
@@ -608,6 +625,7 @@ static enum status read_top_level(struct config *config, cfg_t *cfg)
     config->overall_rate_per_minute = (unsigned)cfg_getint(cfg, "overall_rate_per_minute");
     config->password_lifetime_s = cfg_getint(cfg, "password_lifetime_s");
     config->password_tries = (unsigned)cfg_getint(cfg, "password_tries");
+    config->pending_lifetime_s = cfg_getint(cfg, "pending_lifetime_s");
     return OK;
 }
 

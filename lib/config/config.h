@@ -64,6 +64,7 @@ struct config_path {
     struct scep_policy policy;
     enum reply_extras reply;
     unsigned rate_per_minute; /* PKIOperations, from whomever; 0: no limit */
+    bool needs_approval; /* an operator decides about each request */
     bool root_in_chain; /* GetCACert's chain ends in the root (default), or below it */
 };
 
@@ -102,6 +103,7 @@ struct config {
     unsigned overall_rate_per_minute;  /* PKIOperations altogether; 0: no limit */
     int64_t password_lifetime_s;       /* of generated one-time passwords, unless the command says otherwise */
     unsigned password_tries;           /* wrong ones until the user is locked */
+    int64_t pending_lifetime_s;        /* how long a request waits for an operator's decision */
     struct config_authority authorities[CONFIG_AUTHORITIES_MAX];
     size_t authorities_count;
     struct config_ra ras[CONFIG_AUTHORITIES_MAX];

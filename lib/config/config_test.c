@@ -56,6 +56,8 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_int_equal(t->keys[0].max_bits, 4096);
     assert_int_equal(t->keys[1].kind, KEY_EC_P256);
     assert_int_equal(t->lifetime_s, 90 * 86400);
+    assert_true(t->needs_approval);
+    assert_int_equal(c->pending_lifetime_s, 30 * 86400);
     const struct config_path *p = config_find_path(c, SPAN_LITERAL("device"));
     assert_non_null(p);
     assert_int_equal(p->username_forms[0], USERNAME_EMAIL);
@@ -63,6 +65,7 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_false(p->policy.allow_sha1);
     assert_true(p->policy.allow_odd_nonce);
     assert_int_equal(p->reply, REPLY_WITH_CHAIN);
+    assert_false(p->needs_approval);
     assert_null(config_find_path(c, SPAN_LITERAL("nowhere")));
 }
 

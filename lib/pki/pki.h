@@ -365,6 +365,7 @@ struct template {
     int64_t lifetime_s;
     int64_t backdate_s;          /* notBefore lies so far in the past, for slow clocks */
     unsigned renew_from_percent; /* a renewal is accepted from this part of the life on; 0 = always */
+    bool needs_approval;         /* an operator decides about each request */
 };
 
 /* May a key of this kind and size be certified?  REFUSED with what is allowed. */

@@ -45,6 +45,8 @@ static void a_profile_with_the_required_lines_has_defaults_for_the_rest(void **s
     assert_int_equal(profile.subject_alt_name.count, 0);
     assert_int_equal(profile.key_size, 2048);
     assert_int_equal(profile.renew_at_elapsed_percent, 80);
+    assert_int_equal(profile.poll_interval_s, 300);
+    assert_int_equal(profile.poll_deadline_s, 86400);
 }
 
 static void a_list_is_read_item_by_item(void **state)

@@ -145,7 +145,7 @@ struct scep_request {
     enum scep_message_type type; /* PKCS_REQ or RENEWAL_REQ (CERT_POLL, GET_CERT, GET_CRL alike) */
     struct span transaction;     /* ASCII, 1 .. SCEP_TRANSACTION_MAX_BYTES */
     struct span sender_nonce;    /* SCEP_NONCE_BYTES, fresh */
-    struct span data;            /* messageData: DER of the CSR */
+    struct span data;            /* messageData: DER of the CSR, or of what says which certificate */
     struct scep_identity signer; /* self-signed, or the certificate to be renewed */
     struct cert *recipient;      /* the RA's encryption certificate */
     enum scep_cipher cipher;
@@ -154,6 +154,31 @@ struct scep_request {
     int64_t now_s; /* signingTime */
 };
 MUST_USE enum status scep_request_build(const struct scep_request *request, struct buf *out);
+
+/* Which certificate GetCert asks for (s3.3.4): CMS's IssuerAndSerialNumber; spans lent. */
+struct scep_certificate_id {
+    struct span issuer; /* DER of a SEQUENCE that should be a Name */
+    struct span serial; /* big-endian, without a leading zero octet; may be longer than any serial number */
+};
+
+/* Read it, strictly DER.  BAD_INPUT: malformed, or a negative serial number. */
+MUST_USE enum status scep_certificate_id_parse(struct span der, struct scep_certificate_id *out);
+
+/* Write it, as the messageData of a GetCert; replaces `out`. */
+MUST_USE enum status scep_certificate_id_build(const struct scep_certificate_id *id, struct buf *out);
+
+/* Whose request CertPoll asks about (s3.3.3): IssuerAndSubject; spans lent, DER of what should be Names. */
+struct scep_poll_id {
+    struct span issuer;  /* the CA's subject */
+    struct span subject; /* the request's */
+};
+
+/* Read it, strictly DER.  The names say nothing that transaction and key do not say better, and clients fill
+ * them differently (s3.3.3): they are not compared with anything.  BAD_INPUT: malformed */
+MUST_USE enum status scep_poll_id_parse(struct span der, struct scep_poll_id *out);
+
+/* Write it, as the messageData of a CertPoll; replaces `out`. */
+MUST_USE enum status scep_poll_id_build(const struct scep_poll_id *id, struct buf *out);
 
 /* A reply, from the server, to a message that was at least parsed (s3.3.2). */
 struct scep_reply {

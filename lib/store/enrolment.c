@@ -8,6 +8,7 @@ enum status store_enrolment_add(struct store *store, const struct store_enrolmen
     bind_number_or_null(&q, enrolment->device);
     bind_number(&q, enrolment->authority);
     bind_number_or_null(&q, enrolment->proof);
+    bind_number(&q, enrolment->state == ENROLMENT_PENDING ? ENROLMENT_PENDING : ENROLMENT_OPEN);
     bind_bytes(&q, enrolment->serial);
     bind_bytes(&q, enrolment->key_hash);
     bind_bytes(&q, enrolment->transaction_hash);
@@ -55,7 +56,7 @@ enum status store_key_find_owner(struct store *store, struct span key_hash, bool
     return OK;
 }
 
-/* The columns of enrolment_each_open. */
+/* The columns of ENROLMENT_COLUMNS. */
 static void enrolment_read(const struct query *q, struct store_enrolment *out)
 {
     *out = (struct store_enrolment){
@@ -80,22 +81,50 @@ static void enrolment_read(const struct query *q, struct store_enrolment *out)
         .device_name = column_bytes(q, 18),
         .username = column_bytes(q, 19),
         .authority_name = column_bytes(q, 20),
+        .expires_s = column_number(q, 21),
+        .decided_s = column_number(q, 22),
+        .decided_by = column_bytes(q, 23),
+        .reason = column_bytes(q, 24),
     };
+}
+
+static enum status read_all(struct query *q, store_each_enrolment *each, void *context)
+{
+    struct store_enrolment enrolment;
+    bool row = false;
+
+    TRY(next(q, &row));
+    while (row) {
+        enrolment_read(q, &enrolment);
+        TRY(each(context, &enrolment));
+        TRY(next(q, &row));
+    }
+    return OK;
 }
 
 enum status store_enrolment_each_open(struct store *store, store_each_enrolment *each, void *context)
 {
     AUTO(query_reset) struct query q = ask(store, Q_enrolment_each_open);
-    struct store_enrolment enrolment;
-    bool row = false;
 
-    TRY(next(&q, &row));
-    while (row) {
-        enrolment_read(&q, &enrolment);
-        TRY(each(context, &enrolment));
-        TRY(next(&q, &row));
-    }
-    return OK;
+    return read_all(&q, each, context);
+}
+
+enum status store_enrolment_find(struct store *store, int64_t id, store_each_enrolment *each, void *context)
+{
+    AUTO(query_reset) struct query q = ask(store, Q_enrolment_find);
+
+    bind_number(&q, id);
+    return read_all(&q, each, context);
+}
+
+enum status store_enrolment_page(struct store *store, int64_t after, bool pending_only, unsigned limit,
+                                 store_each_enrolment *each, void *context)
+{
+    AUTO(query_reset) struct query q = ask(store, pending_only ? Q_enrolment_page_pending : Q_enrolment_page);
+
+    bind_number(&q, after);
+    bind_number(&q, limit);
+    return read_all(&q, each, context);
 }
 
 enum status store_enrolment_find_serial(struct store *store, struct span serial, int64_t *id,
@@ -119,6 +148,77 @@ static enum status set_state(struct store *store, int64_t id, enum enrolment_sta
     bind_number(&q, state);
     return run(&q);
 }
+
+/* --- What waits for an operator ------------------------------------------------- */
+
+enum status store_approval_add(struct store *store, const struct store_approval *approval)
+{
+    struct query q = ask(store, Q_approval_add);
+
+    bind_number(&q, approval->enrolment);
+    bind_bytes(&q, approval->transaction_hash);
+    bind_bytes(&q, approval->signer_hash);
+    bind_number(&q, approval->expires_s);
+    return run(&q);
+}
+
+enum status store_approval_find(struct store *store, struct span transaction_hash, struct span signer_hash, int64_t *id)
+{
+    AUTO(query_reset) struct query q = ask(store, Q_approval_find);
+    bool row = false;
+
+    bind_bytes(&q, transaction_hash);
+    bind_bytes(&q, signer_hash);
+    TRY(next(&q, &row));
+    *id = row ? column_number(&q, 0) : 0;
+    return OK;
+}
+
+enum status store_approval_replace(struct store *store, int64_t device, int64_t when_s, struct span reason,
+                                   int64_t *count)
+{
+    struct query approvals = ask(store, Q_approval_replace);
+    struct query enrolments = ask(store, Q_enrolment_replace);
+
+    bind_number(&approvals, device);
+    bind_number(&approvals, when_s);
+    bind_text(&approvals, reason);
+    TRY(run(&approvals));
+    bind_number(&enrolments, device);
+    TRY(run(&enrolments));
+    *count = sqlite3_changes(store->db);
+    return OK;
+}
+
+static enum status decide(struct store *store, const struct store_decision *decision)
+{
+    struct query q = ask(store, Q_approval_decide);
+
+    bind_number(&q, decision->enrolment);
+    bind_number(&q, decision->when_s);
+    bind_text(&q, decision->by);
+    bind_text(&q, decision->reason);
+    return run(&q);
+}
+
+enum status store_approval_approve(struct store *store, const struct store_decision *decision)
+{
+    struct query q = ask(store, Q_enrolment_approve);
+
+    bind_number(&q, decision->enrolment);
+    bind_number(&q, decision->not_before_s);
+    bind_number(&q, decision->not_after_s);
+    TRY(run(&q));
+    return decide(store, decision);
+}
+
+enum status store_approval_reject(struct store *store, const struct store_decision *decision)
+{
+    TRY(set_state(store, decision->enrolment, ENROLMENT_REJECTED));
+    return decide(store, decision);
+}
+
+/* --- What became of it ------------------------------------------------------------- */
 
 enum status store_enrolment_fail(struct store *store, int64_t id)
 {

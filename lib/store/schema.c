@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* Random values (serials, hashes) are never a table's key: rows are appended, and only the unique
  * indexes over them are touched at random places.  Every tree that an enrolment touches costs one
  * page in each commit, so an index has to be worth it. */
-static const char *const schema[] = {
+static const char *const first[] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 
     "CREATE TABLE device ("
@@ -58,6 +58,27 @@ static const char *const schema[] = {
     " UNIQUE (authority_id, number))",
 };
 
+/* Version 2: requests that wait for an operator's decision.  A table of its own, so that an enrolment
+ * that nobody has to approve touches nothing more than before. */
+static const char *const second[] = {
+    /* signer_hash: of the key that signed the message, which has to sign the polls too.
+     * decided_s is NULL until somebody has decided; decided_by says who. */
+    "CREATE TABLE approval ("
+    " id INTEGER PRIMARY KEY REFERENCES enrolment(id), transaction_hash BLOB NOT NULL, signer_hash BLOB NOT NULL,"
+    " expires_s INTEGER NOT NULL, decided_s INTEGER, decided_by TEXT NOT NULL, reason TEXT NOT NULL)",
+    "CREATE INDEX approval_poll ON approval (transaction_hash, signer_hash)",
+    "CREATE INDEX enrolment_pending ON enrolment (id) WHERE state = 4",
+};
+
+/* How to come from each version to the next. */
+static const struct {
+    const char *const *statements;
+    size_t count;
+} steps[SCHEMA_VERSION] = {
+    { first, COUNT_OF(first) },
+    { second, COUNT_OF(second) },
+};
+
 static enum status read_version(struct store *store, int *version)
 {
     AUTO(statement_finalize) sqlite3_stmt *q = NULL;
@@ -69,13 +90,14 @@ static enum status read_version(struct store *store, int *version)
     return OK;
 }
 
-static enum status create(struct store *store)
+static enum status climb(struct store *store, int from)
 {
     char text[64];
 
     TRY(store_execute(store, "BEGIN IMMEDIATE"));
-    for (size_t i = 0; i < COUNT_OF(schema); i++)
-        TRY(store_execute(store, schema[i]));
+    for (int version = from; version < SCHEMA_VERSION; version++)
+        for (size_t i = 0; i < steps[version].count; i++)
+            TRY(store_execute(store, steps[version].statements[i]));
     snprintf(text, sizeof text, "PRAGMA user_version = %d", SCHEMA_VERSION);
     TRY(store_execute(store, text));
     return store_execute(store, "COMMIT");
@@ -88,8 +110,8 @@ enum status schema_make(struct store *store)
     TRY(read_version(store, &version));
     if (version == SCHEMA_VERSION)
         return OK;
-    if (version != 0)
+    if (version < 0 || version > SCHEMA_VERSION)
         return fail(FAULT, "the ledger has schema version %d and this program knows %d; use the program that wrote it",
                     version, SCHEMA_VERSION);
-    return create(store);
+    return climb(store, version);
 }

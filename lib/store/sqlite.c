@@ -246,11 +246,14 @@ enum status store_get_totals(struct store *store, int64_t now_s, struct store_to
 {
     AUTO(query_reset) struct query devices = ask(store, Q_count_devices);
     AUTO(query_reset) struct query open = ask(store, Q_count_open);
+    AUTO(query_reset) struct query pending = ask(store, Q_count_pending);
     AUTO(query_reset) struct query certificates = ask(store, Q_count_certificates);
 
     *out = (struct store_totals){ .events = store->event_id };
     TRY(read_numbers(&devices, (int64_t *const[]){ &out->devices }, 1));
     TRY(read_numbers(&open, (int64_t *const[]){ &out->open_intents }, 1));
+    bind_number(&pending, now_s);
+    TRY(read_numbers(&pending, (int64_t *const[]){ &out->pending }, 1));
     bind_number(&certificates, now_s);
     TRY(read_numbers(&certificates, (int64_t *const[]){ &out->certificates, &out->revoked, &out->expired }, 3));
     return store_journal_sequence(store, &out->journal_sequence);

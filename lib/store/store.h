@@ -28,7 +28,8 @@ struct store;
  *   path   lent   file; beside it the engine keeps PATH-wal
  *   out    given  store_free() it; untouched unless OK
  *
- * FAULT  cannot be opened, is locked, damaged, or of another schema version */
+ * A ledger of an earlier schema version is brought up to date.
+ * FAULT  cannot be opened, is locked, damaged, or of a later schema version */
 MUST_USE enum status store_open(const char *path, struct store **out);
 void store_free(struct store *store); /* what was not committed is lost */
 AUTO_FREE(store_free, struct store)
@@ -57,6 +58,8 @@ enum enrolment_state {
     ENROLMENT_OPEN = 1,   /* the intent: recorded, not yet signed as far as we know */
     ENROLMENT_ISSUED = 2,
     ENROLMENT_FAILED = 3, /* the signer refused it */
+    ENROLMENT_PENDING = 4,  /* an operator has to decide; the signer does not know of it */
+    ENROLMENT_REJECTED = 5, /* he said no, or a later request took its place */
 };
 
 /* A password as it is kept.  That it is reserved or burned is not a field of its own: it names the
@@ -138,11 +141,15 @@ struct store_enrolment {
     struct span address;
     /* Filled when read: */
     struct span device_name, username, authority_name;
+    int64_t expires_s; /* of one that waits or waited for an operator; 0: it never did */
+    int64_t decided_s; /* 0: not yet */
+    struct span decided_by, reason;
 };
 
 typedef enum status store_each_enrolment(void *context, const struct store_enrolment *enrolment);
 
-/* Record an intent.  `state`, `id` and the last three are not looked at.
+/* Record an intent; with `state` PENDING one that waits, for which store_approval_add() follows.  `id` and what
+ * is filled when read are not looked at.
  * REFUSED  the serial number exists already */
 MUST_USE enum status store_enrolment_add(struct store *store, const struct store_enrolment *enrolment, int64_t *id);
 
@@ -168,6 +175,42 @@ MUST_USE enum status store_enrolment_each_open(struct store *store, store_each_e
  *   id, state  0 and ENROLMENT_NONE where there is none */
 MUST_USE enum status store_enrolment_find_serial(struct store *store, struct span serial, int64_t *id,
                                                  enum enrolment_state *state);
+
+/* `each` runs once, or not at all where there is none. */
+MUST_USE enum status store_enrolment_find(struct store *store, int64_t id, store_each_enrolment *each, void *context);
+
+/* At most `limit` enrolments after row `after`, oldest first; all, or those that are PENDING. */
+MUST_USE enum status store_enrolment_page(struct store *store, int64_t after, bool pending_only, unsigned limit,
+                                          store_each_enrolment *each, void *context);
+
+/* --- What waits for an operator */
+
+struct store_approval {
+    int64_t enrolment;
+    struct span transaction_hash; /* as the enrolment's */
+    struct span signer_hash;      /* SHA-256 of the SubjectPublicKeyInfo that signed the message */
+    int64_t expires_s;
+};
+MUST_USE enum status store_approval_add(struct store *store, const struct store_approval *approval);
+
+/* The newest enrolment that waits, or waited, under this transaction and signer.  OK with *id 0: there is none. */
+MUST_USE enum status store_approval_find(struct store *store, struct span transaction_hash, struct span signer_hash,
+                                         int64_t *id);
+
+/* All that are PENDING of a device become REJECTED, for this reason, by nobody. */
+MUST_USE enum status store_approval_replace(struct store *store, int64_t device, int64_t when_s, struct span reason,
+                                            int64_t *count);
+
+/* A PENDING one is OPEN from now on, with these dates. */
+struct store_decision {
+    int64_t enrolment;
+    int64_t when_s;
+    struct span by;
+    struct span reason;                  /* of a rejection */
+    int64_t not_before_s, not_after_s; /* of an approval */
+};
+MUST_USE enum status store_approval_approve(struct store *store, const struct store_decision *decision);
+MUST_USE enum status store_approval_reject(struct store *store, const struct store_decision *decision);
 
 /* The signer refused it: neither store_enrolment_find_repeat() nor store_key_find_owner() sees it any more. */
 MUST_USE enum status store_enrolment_fail(struct store *store, int64_t id);
@@ -231,6 +274,7 @@ struct store_totals {
     int64_t revoked;
     int64_t expired;      /* and not revoked */
     int64_t open_intents;
+    int64_t pending;      /* wait for an operator, and have not expired */
     int64_t events;
     int64_t journal_sequence; /* the highest that was recorded */
 };

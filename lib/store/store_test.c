@@ -259,6 +259,81 @@ static void a_serial_number_is_given_once(void **state)
     assert_int_equal(store_commit(place->store), OK);
 }
 
+struct seen {
+    unsigned count;
+    enum enrolment_state state;
+    int64_t not_after_s, expires_s, decided_s;
+    char by[32], reason[64];
+};
+
+static enum status see(void *context, const struct store_enrolment *row)
+{
+    struct seen *seen = context;
+
+    seen->count++;
+    seen->state = row->state;
+    seen->not_after_s = row->not_after_s;
+    seen->expires_s = row->expires_s;
+    seen->decided_s = row->decided_s;
+    assert_int_equal(span_to_text(row->decided_by, seen->by, sizeof seen->by), OK);
+    return span_to_text(row->reason, seen->reason, sizeof seen->reason);
+}
+
+static int64_t add_waiting(struct store *store, int64_t device, uint8_t number)
+{
+    const uint8_t serial[CERT_SERIAL_MAX_BYTES] = { 0x4e, number };
+    const struct store_enrolment row = { .state = ENROLMENT_PENDING, .device = device,
+                                         .authority = an_authority(store),
+                                         .serial = span_of(serial, sizeof serial), .asked_s = NOW_S };
+    struct store_approval approval = { .transaction_hash = SPAN_LITERAL("transaction"),
+                                       .signer_hash = SPAN_LITERAL("signer"), .expires_s = NOW_S + 100 };
+
+    assert_int_equal(store_enrolment_add(store, &row, &approval.enrolment), OK);
+    assert_int_equal(store_approval_add(store, &approval), OK);
+    return approval.enrolment;
+}
+
+static void what_waits_is_found_by_transaction_and_signer_until_it_is_decided(void **state)
+{
+    struct place *place = *state;
+    struct store_totals totals;
+    struct seen seen = { 0 };
+    int64_t found = 0, replaced = 0;
+
+    assert_int_equal(store_begin(place->store), OK);
+    const int64_t device = add_device(place->store, "gw-1");
+    const int64_t first = add_waiting(place->store, device, 1);
+    assert_int_equal(store_approval_replace(place->store, device, NOW_S, SPAN_LITERAL("later"), &replaced), OK);
+    assert_int_equal(replaced, 1);
+    const int64_t id = add_waiting(place->store, device, 2);
+    assert_int_equal(store_commit(place->store), OK);
+    open_again(place);
+    assert_int_equal(store_begin(place->store), OK);
+    assert_int_equal(store_approval_find(place->store, SPAN_LITERAL("transaction"), SPAN_LITERAL("other"), &found), OK);
+    assert_int_equal(found, 0);
+    assert_int_equal(store_approval_find(place->store, SPAN_LITERAL("transaction"), SPAN_LITERAL("signer"), &found), OK);
+    assert_int_equal(found, id);
+    assert_int_equal(store_get_totals(place->store, NOW_S, &totals), OK);
+    assert_true(totals.pending == 1 && totals.open_intents == 0);
+    assert_int_equal(store_get_totals(place->store, NOW_S + 100, &totals), OK);
+    assert_int_equal(totals.pending, 0);
+    assert_int_equal(store_enrolment_page(place->store, 0, true, 10, see, &seen), OK);
+    assert_true(seen.count == 1 && seen.state == ENROLMENT_PENDING && seen.expires_s == NOW_S + 100 && !seen.decided_s);
+    const struct store_decision decision = { .enrolment = id, .when_s = NOW_S + 5, .by = SPAN_LITERAL("uid 7"),
+                                             .not_before_s = NOW_S, .not_after_s = NOW_S + 9 };
+    assert_int_equal(store_approval_approve(place->store, &decision), OK);
+    assert_int_equal(store_enrolment_find(place->store, id, see, &seen), OK);
+    assert_true(seen.state == ENROLMENT_OPEN && seen.not_after_s == NOW_S + 9 && seen.decided_s == NOW_S + 5);
+    assert_string_equal(seen.by, "uid 7");
+    assert_int_equal(store_enrolment_find(place->store, first, see, &seen), OK);
+    assert_int_equal(seen.state, ENROLMENT_REJECTED);
+    assert_string_equal(seen.reason, "later");
+    seen.count = 0;
+    assert_int_equal(store_enrolment_page(place->store, 0, false, 10, see, &seen), OK);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(store_commit(place->store), OK);
+}
+
 static void an_enrolment_of_a_device_that_does_not_exist_breaks_the_store(void **state)
 {
     struct place *place = *state;
@@ -443,6 +518,24 @@ static void a_ledger_is_one_processs_at_a_time(void **state)
 
     assert_int_equal(store_open(place->path, &second), FAULT);
     assert_null(second);
+}
+
+static void a_ledger_of_version_1_is_brought_up_to_date_and_keeps_what_it_has(void **state)
+{
+    struct place *place = *state;
+    struct store_totals totals;
+    int64_t id = 1;
+
+    assert_int_equal(store_begin(place->store), OK);
+    add_intent(place->store, add_device(place->store, "gw-1"), 1);
+    assert_int_equal(store_commit(place->store), OK);
+    tamper(place, "DROP INDEX enrolment_pending; DROP TABLE approval; PRAGMA user_version = 1");
+    open_again(place);
+    assert_int_equal(store_get_totals(place->store, NOW_S, &totals), OK);
+    assert_true(totals.devices == 1 && totals.open_intents == 1 && totals.pending == 0);
+    assert_int_equal(store_approval_find(place->store, SPAN_LITERAL("t"), SPAN_LITERAL("k"), &id), OK);
+    assert_int_equal(id, 0);
+    open_again(place); /* and once is enough */
 }
 
 static void a_ledger_of_another_version_is_not_touched(void **state)
@@ -643,6 +736,8 @@ int main(void)
         TEST(an_event_that_was_rolled_back_leaves_no_gap),
         TEST(every_change_to_an_event_is_found),
         TEST(a_ledger_is_one_processs_at_a_time),
+        TEST(a_ledger_of_version_1_is_brought_up_to_date_and_keeps_what_it_has),
+        TEST(what_waits_is_found_by_transaction_and_signer_until_it_is_decided),
         TEST(a_ledger_of_another_version_is_not_touched),
         TEST(only_its_owner_may_read_the_ledger),
         TEST(small_facts_are_kept),

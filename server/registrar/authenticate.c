@@ -145,6 +145,7 @@ static enum status by_certificate(struct store *store, const struct rules *rules
                       "the certificate that signed the request belongs to an earlier device of the name %s",
                       out->device.name);
     out->proof = known.id;
+    sha256(cert_get_spki(cert), out->proof_key_hash);
     out->proof_not_before_s = known.not_before_s;
     out->proof_not_after_s = known.not_after_s;
     TRY(buf_set(&out->proof_subject, cert_get_subject(cert)));

@@ -13,6 +13,10 @@ static const struct command commands[] = {
     { "certificate.list", command_certificate_list, { "device", "state", "after", "limit" } },
     { "certificate.show", command_certificate_show, { "serial" } },
     { "certificate.revoke", command_certificate_revoke, { "serial", "reason" } },
+    { "enrolment.list", command_enrolment_list, { "pending", "after", "limit" } },
+    { "enrolment.show", command_enrolment_show, { "id" } },
+    { "enrolment.approve", command_enrolment_approve, { "id" } },
+    { "enrolment.reject", command_enrolment_reject, { "id", "reason" } },
     { "event.list", command_event_list, { "after", "limit", "follow" } },
     { "status", command_status, { NULL } },
 };

@@ -22,6 +22,7 @@ struct listing {
     char template[STORE_WORD_BYTES];  /* devices: only of this */
     int64_t device;                   /* certificates: only of this */
     char state[16];                   /* certificates: only of this */
+    bool pending;                     /* enrolments: only those that wait */
     enum status (*send_row)(void *context, json_t *row); /* row is taken */
     void *context;
 };
@@ -33,6 +34,7 @@ struct call {
     struct registrar *registrar;
     const json_t *arguments; /* lent; only known names, checked */
     int64_t now_s;
+    unsigned uid;            /* who gives it */
     json_t *answer;          /* given, with OK, by a command that is not a listing */
     struct listing listing;  /* its `page` is set by a command that is */
 };
@@ -61,6 +63,10 @@ MUST_USE enum status command_password_unlock(struct call *call);
 MUST_USE enum status command_certificate_list(struct call *call);
 MUST_USE enum status command_certificate_show(struct call *call);
 MUST_USE enum status command_certificate_revoke(struct call *call);
+MUST_USE enum status command_enrolment_list(struct call *call);
+MUST_USE enum status command_enrolment_show(struct call *call);
+MUST_USE enum status command_enrolment_approve(struct call *call);
+MUST_USE enum status command_enrolment_reject(struct call *call);
 MUST_USE enum status command_event_list(struct call *call);
 MUST_USE enum status command_status(struct call *call);
 
@@ -84,6 +90,7 @@ MUST_USE enum status argument_serial(const struct call *call, const char *name, 
 /* Each gives a new object, or NULL without memory. */
 json_t *view_device(const struct rules *rules, const struct store_device *device, int64_t now_s);
 json_t *view_certificate(const struct store_certificate *certificate, int64_t now_s, bool with_pem);
+json_t *view_enrolment(const struct store_enrolment *row, int64_t now_s);
 json_t *view_event(const struct store_event *event);
 
 /* What a profile for this device says, all but the password.

@@ -51,12 +51,13 @@ enum status command_status(struct call *call)
 
     TRY(store_get_totals(registrar->store, call->now_s, &totals));
     call->answer = json_pack(
-        "{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o}", "version",
+        "{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o}", "version",
         MUSTER_VERSION, "openssl", OpenSSL_version(OPENSSL_VERSION), "started_s", (json_int_t)registrar->started_s,
         "now_s", (json_int_t)call->now_s, "public_url", config->public_url, "devices", (json_int_t)totals.devices,
         "certificates", (json_int_t)totals.certificates, "valid",
         (json_int_t)(totals.certificates - totals.revoked - totals.expired), "revoked", (json_int_t)totals.revoked,
-        "expired", (json_int_t)totals.expired, "open_intents", (json_int_t)totals.open_intents, "events",
+        "expired", (json_int_t)totals.expired, "open_intents", (json_int_t)totals.open_intents, "pending",
+        (json_int_t)totals.pending, "events",
         (json_int_t)totals.events, "journal_sequence", (json_int_t)totals.journal_sequence, "signer",
         registrar->signer_connected ? "connected" : "absent", "responders", (json_int_t)registrar->responders_count,
         "authorities", view_authorities(&registrar->rules), "paths", view_paths(config));

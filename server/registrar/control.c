@@ -122,13 +122,14 @@ static enum status send_failure(struct operator *operator, enum status status)
 
 /* --- Who may connect --------------------------------------------------------------------- */
 
-static enum status check_peer(const struct control *control, int fd)
+static enum status check_peer(const struct control *control, int fd, uid_t *uid)
 {
     struct ucred peer = { 0 };
     socklen_t size = sizeof peer;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return fail(FAULT, "cannot tell who connects: %s", strerror(errno));
+    *uid = peer.uid;
     if (peer.uid == 0 || peer.uid == control->owner)
         return OK;
     return fail(REFUSED, "uid %u may not give commands; only root and uid %u, who started the server, may",
@@ -164,7 +165,8 @@ void control_accept(struct control *control)
     if (fd < 0)
         return;
     struct operator *place = find_place(control);
-    enum status status = check_peer(control, fd);
+    uid_t uid = 0;
+    enum status status = check_peer(control, fd, &uid);
     if (status == OK && !place)
         status = fail(FAULT, "%d operators are connected already; end one of their commands", OPERATORS_MAX);
     if (status != OK) {
@@ -174,7 +176,9 @@ void control_accept(struct control *control)
     if (ipc_channel_init(&place->channel, fd, IPC_REGISTRAR, IPC_OPERATOR, 0) != OK) {
         log_write(LOG_WARNING, "%s", fail_text());
         close(fd);
+        return;
     }
+    place->uid = uid;
 }
 
 /* --- Commands ------------------------------------------------------------------------------ */
@@ -193,7 +197,7 @@ static enum status run_command(struct call *call, struct span text)
 
 static enum status take_command(struct control *control, struct operator *operator, struct span text, int64_t now_s)
 {
-    struct call call = { .registrar = control->registrar, .now_s = now_s };
+    struct call call = { .registrar = control->registrar, .now_s = now_s, .uid = (unsigned)operator->uid };
 
     if (operator->listing.page)
         return fail(BAD_INPUT, "a command while another one's listing is under way");

@@ -14,6 +14,7 @@
 
 struct operator {
     struct ipc_channel channel; /* fd -1: nobody */
+    uid_t uid;                  /* who is at the other end */
     struct listing listing;     /* under way while `page` is set */
 };
 

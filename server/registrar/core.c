@@ -93,18 +93,38 @@ static enum status carry_out_wait(struct registrar *registrar, const struct send
     return intent_add_waiter(intent, (struct waiter){ sender->number, enrol->exchange });
 }
 
-static enum status carry_out_answer(struct registrar *registrar, const struct sender *sender,
-                                    const struct ipc_enrol *enrol, struct verdict *verdict)
+/* Asking again while it waits is no event: devices do it for weeks. */
+static enum status carry_out_pending(struct registrar *registrar, const struct sender *sender,
+                                     const struct ipc_enrol *enrol, struct verdict *verdict)
 {
     char place[3][TRANSACTION_TEXT_BYTES];
-    struct note note = note_of(enrol, verdict, "repeated", place);
+    const struct note note = note_of(enrol, verdict, "pending", place);
+    const struct ipc_decision decision = { .exchange = enrol->exchange, .status = PENDING };
+
+    if (verdict->recorded)
+        TRY(note_event(registrar->store, sender->now_s, &note, "enrolment %lld waits for approval%s",
+                       (long long)verdict->enrolment, verdict->replaced ? ", in place of an earlier one" : ""));
+    return send_decision(registrar, sender->number, &decision);
+}
+
+static enum status deliver(struct registrar *registrar, const struct sender *sender, const struct ipc_enrol *enrol,
+                           struct verdict *verdict, const char *kind, const char *text)
+{
+    char place[3][TRANSACTION_TEXT_BYTES];
+    struct note note = note_of(enrol, verdict, kind, place);
     const struct ipc_decision decision = { .exchange = enrol->exchange,
                                            .status = OK,
                                            .certificate = buf_span(&verdict->certificate) };
 
     note.serial = span_of(verdict->serial, sizeof verdict->serial);
-    TRY(note_event(registrar->store, sender->now_s, &note, "the same certificate again"));
+    TRY(note_event(registrar->store, sender->now_s, &note, "%s", text));
     return send_decision(registrar, sender->number, &decision);
+}
+
+static enum status carry_out_answer(struct registrar *registrar, const struct sender *sender,
+                                    const struct ipc_enrol *enrol, struct verdict *verdict)
+{
+    return deliver(registrar, sender, enrol, verdict, "repeated", "the same certificate again");
 }
 
 static enum status (*const carry_out[])(struct registrar *, const struct sender *, const struct ipc_enrol *,
@@ -112,6 +132,7 @@ static enum status (*const carry_out[])(struct registrar *, const struct sender 
     [VERDICT_REFUSE] = carry_out_refuse,
     [VERDICT_ISSUE] = carry_out_issue,
     [VERDICT_WAIT] = carry_out_wait,
+    [VERDICT_PENDING] = carry_out_pending,
     [VERDICT_ANSWER] = carry_out_answer,
 };
 
@@ -122,6 +143,35 @@ static enum status take_enrol(struct registrar *registrar, const struct sender *
 
     TRY(decide(registrar->store, &registrar->rules, &message->enrol, sender->now_s, &verdict));
     return carry_out[verdict.kind](registrar, sender, &message->enrol, &verdict);
+}
+
+/* GetCert: the certificate, or why not. */
+static enum status take_lookup(struct registrar *registrar, const struct sender *sender,
+                               const struct ipc_message *message)
+{
+    const struct ipc_lookup *lookup = &message->lookup;
+    const struct ipc_enrol shown = { .exchange = lookup->exchange, .path = lookup->path,
+                                     .transaction = lookup->transaction, .address = lookup->address };
+    AUTO(verdict_clear) struct verdict verdict = { 0 };
+
+    TRY(lookup_decide(registrar->store, &registrar->rules, lookup, sender->now_s, &verdict));
+    if (verdict.kind == VERDICT_REFUSE)
+        return carry_out_refuse(registrar, sender, &shown, &verdict);
+    return deliver(registrar, sender, &shown, &verdict, "fetched", "a certificate that exists");
+}
+
+/* CertPoll: as a repeat of its request would be answered, but without waiting for a signer that is away. */
+static enum status take_poll(struct registrar *registrar, const struct sender *sender, const struct ipc_message *message)
+{
+    const struct ipc_poll *asked = &message->poll;
+    const struct ipc_enrol shown = { .exchange = asked->exchange, .path = asked->path,
+                                     .transaction = asked->transaction, .address = asked->address };
+    AUTO(verdict_clear) struct verdict verdict = { 0 };
+
+    TRY(pending_decide(registrar->store, &registrar->rules, asked, sender->now_s, &verdict));
+    if (verdict.kind == VERDICT_WAIT && !registrar->reconciled)
+        verdict.kind = VERDICT_PENDING;
+    return carry_out[verdict.kind](registrar, sender, &shown, &verdict);
 }
 
 static enum status take_refusal(struct registrar *registrar, const struct sender *sender,
@@ -175,6 +225,8 @@ static enum status (*const takers[IPC_KIND_COUNT])(struct registrar *, const str
                                                    const struct ipc_message *) = {
     [IPC_KIND_certify] = take_certify,
     [IPC_KIND_enrol] = take_enrol,
+    [IPC_KIND_lookup] = take_lookup,
+    [IPC_KIND_poll] = take_poll,
     [IPC_KIND_refusal] = take_refusal,
     [IPC_KIND_issued] = take_issued,
     [IPC_KIND_journal_record] = take_journal_record,

@@ -8,6 +8,8 @@
 #pragma once
 
 #include "server/registrar/decide.h"
+#include "server/registrar/lookup.h"
+#include "server/registrar/pending.h"
 
 /* Where messages go.  They are kept until the commit. */
 struct outlet {

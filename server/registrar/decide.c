@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/registrar/decide.h"
+#include "server/registrar/pending.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -67,16 +68,15 @@ static enum status find_path(const struct desk *desk, struct request *request)
     return OK;
 }
 
-/* One hash for path and transactionID: a repeat comes by the same path. */
-static enum status hash_transaction(struct request *request)
+enum status decide_hash_transaction(struct span path, struct span transaction, uint8_t out[SHA256_BYTES])
 {
     static const uint8_t nul = 0;
     AUTO(buf_clear) struct buf both = { 0 };
 
-    TRY(buf_append(&both, request->enrol->path));
+    TRY(buf_append(&both, path));
     TRY(buf_append(&both, span_of(&nul, 1)));
-    TRY(buf_append(&both, request->enrol->transaction));
-    sha256(buf_span(&both), request->transaction_hash);
+    TRY(buf_append(&both, transaction));
+    sha256(buf_span(&both), out);
     return OK;
 }
 
@@ -87,7 +87,7 @@ static enum status read_request(const struct desk *desk, struct request *request
     transaction_text(request->enrol->transaction, request->transaction);
     snprintf(request->address, sizeof request->address, "%.*s", (int)address.len,
              address.len ? (const char *)address.ptr : "");
-    TRY(hash_transaction(request));
+    TRY(decide_hash_transaction(request->enrol->path, request->enrol->transaction, request->transaction_hash));
     const enum status status = csr_parse_proved(request->enrol->csr, &request->csr);
     if (status != OK)
         return refuse_for(desk->verdict, status);
@@ -96,23 +96,6 @@ static enum status read_request(const struct desk *desk, struct request *request
 }
 
 /* --- Was it asked before? -------------------------------------------------------------- */
-
-struct copy {
-    struct verdict *verdict;
-    int64_t now_s;
-    bool good;
-};
-
-static enum status copy_certificate(void *context, const struct store_certificate *row)
-{
-    struct copy *copy = context;
-
-    copy->good = !row->revoked_s && copy->now_s <= row->not_after_s && row->serial.len == CERT_SERIAL_MAX_BYTES;
-    if (!copy->good)
-        return OK;
-    memcpy(copy->verdict->serial, row->serial.ptr, CERT_SERIAL_MAX_BYTES);
-    return buf_set(&copy->verdict->certificate, row->der);
-}
 
 /* Shown by the same password, which then names that enrolment, or by the same certificate. */
 static bool same_proof(const struct applicant *applicant, const struct store_repeat *repeat)
@@ -127,18 +110,12 @@ static enum status find_repeat(const struct desk *desk, struct request *request,
 {
     const struct span key = span_of(request->key_hash, sizeof request->key_hash);
     const struct span transaction = span_of(request->transaction_hash, sizeof request->transaction_hash);
-    struct copy copy = { .verdict = desk->verdict, .now_s = desk->now_s };
     struct store_repeat repeat;
 
     TRY(store_enrolment_find_repeat(desk->store, key, transaction, &repeat));
     if (!repeat.id || repeat.device != request->applicant.device.id || !same_proof(&request->applicant, &repeat))
         return OK;
-    desk->verdict->enrolment = repeat.id;
-    if (repeat.state == ENROLMENT_ISSUED)
-        TRY(store_certificate_find(desk->store, repeat.id, copy_certificate, &copy));
-    *done = repeat.state == ENROLMENT_OPEN || copy.good;
-    desk->verdict->kind = repeat.state == ENROLMENT_OPEN ? VERDICT_WAIT : VERDICT_ANSWER;
-    return OK;
+    return pending_weigh(desk->store, repeat.id, desk->now_s, desk->verdict, done);
 }
 
 /* A key belongs to one device.  That it was never seen, as it mostly was, also rules out a repeat. */
@@ -169,6 +146,14 @@ static enum status check_password_unused(const struct desk *desk, const struct a
     if (credential->enrolment_state == ENROLMENT_OPEN)
         return refuse(desk->verdict, REFUSED, TEXT_NOT_ACCEPTED,
                       "password used before: it is reserved by enrolment %lld with another key or transaction",
+                      (long long)credential->enrolment);
+    if (credential->enrolment_state == ENROLMENT_PENDING)
+        return refuse(desk->verdict, REFUSED, TEXT_NOT_ACCEPTED,
+                      "password used before: it is reserved by enrolment %lld, which waits for approval",
+                      (long long)credential->enrolment);
+    if (credential->enrolment_state == ENROLMENT_REJECTED)
+        return refuse(desk->verdict, REFUSED, TEXT_NOT_ACCEPTED,
+                      "password used before: it was burned by enrolment %lld, which was rejected",
                       (long long)credential->enrolment);
     if (desk->now_s >= credential->expires_s)
         return refuse(desk->verdict, REFUSED, TEXT_NOT_ACCEPTED, "the password has expired");
@@ -284,16 +269,34 @@ static enum status authorise(const struct desk *desk, struct request *request)
 
 /* --- Then it is intended ---------------------------------------------------------------------- */
 
-/* notBefore a little in the past, for devices whose clock is slow; never outside the CA's own life. */
-static void set_dates(const struct desk *desk, const struct request *request, struct store_enrolment *row)
+struct dates decide_dates(const struct cert *ca, const struct template *t, int64_t now_s)
 {
-    const struct cert *ca = request->authority->cert;
-    const int64_t from_s = desk->now_s - request->template->backdate_s;
-    const int64_t until_s = desk->now_s + request->template->lifetime_s;
+    const int64_t from_s = now_s - t->backdate_s;
+    const int64_t until_s = now_s + t->lifetime_s;
 
-    row->asked_s = desk->now_s;
-    row->not_before_s = from_s > cert_not_before_s(ca) ? from_s : cert_not_before_s(ca);
-    row->not_after_s = until_s < cert_not_after_s(ca) ? until_s : cert_not_after_s(ca);
+    return (struct dates){ from_s > cert_not_before_s(ca) ? from_s : cert_not_before_s(ca),
+                           until_s < cert_not_after_s(ca) ? until_s : cert_not_after_s(ca) };
+}
+
+/* The row is written: now it waits, in place of whatever waited for the same device. */
+static enum status record_pending(const struct desk *desk, const struct request *request, int64_t id)
+{
+    const uint8_t *signer = request->applicant.proof ? request->applicant.proof_key_hash : request->key_hash;
+    const struct store_approval approval = {
+        .enrolment = id,
+        .transaction_hash = span_of(request->transaction_hash, sizeof request->transaction_hash),
+        .signer_hash = span_of(signer, SHA256_BYTES),
+        .expires_s = desk->now_s + desk->rules->config->pending_lifetime_s,
+    };
+
+    desk->verdict->kind = VERDICT_PENDING;
+    desk->verdict->recorded = true;
+    return store_approval_add(desk->store, &approval);
+}
+
+static bool needs_approval(const struct request *request)
+{
+    return request->path->needs_approval || request->template->needs_approval;
 }
 
 static enum status record_intent(const struct desk *desk, struct request *request)
@@ -303,7 +306,9 @@ static enum status record_intent(const struct desk *desk, struct request *reques
     uint8_t serial[CERT_SERIAL_MAX_BYTES];
 
     TRY(cert_serial_generate(serial));
+    const struct dates dates = decide_dates(request->authority->cert, request->template, desk->now_s);
     struct store_enrolment row = {
+        .state = needs_approval(request) ? ENROLMENT_PENDING : ENROLMENT_OPEN,
         .device = device->id,
         .authority = request->authority->row,
         .proof = request->applicant.proof,
@@ -320,13 +325,20 @@ static enum status record_intent(const struct desk *desk, struct request *reques
         .device_name = span_of_text(device->name),
         .username = span_of_text(device->username),
         .authority_name = span_of_text(config->authorities[request->path->authority].name),
+        .asked_s = desk->now_s,
+        .not_before_s = dates.not_before_s,
+        .not_after_s = dates.not_after_s,
     };
-    set_dates(desk, request, &row);
+    if (row.state == ENROLMENT_PENDING)
+        TRY(store_approval_replace(desk->store, device->id, desk->now_s, SPAN_LITERAL(PENDING_REPLACED),
+                                   &desk->verdict->replaced));
     TRY(store_enrolment_add(desk->store, &row, &row.id));
     if (!row.proof)
         TRY(store_credential_reserve(desk->store, device->id, row.id));
-    desk->verdict->kind = VERDICT_ISSUE;
     desk->verdict->enrolment = row.id;
+    if (row.state == ENROLMENT_PENDING)
+        return record_pending(desk, request, row.id);
+    desk->verdict->kind = VERDICT_ISSUE;
     return intent_new(&row, &desk->verdict->intent);
 }
 

@@ -17,5 +17,16 @@
 MUST_USE enum status decide(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
                             int64_t now_s, struct verdict *out);
 
+/* What a certificate that is made now shall say: notBefore a little in the past, for devices whose clock is
+ * slow, and never outside the CA's own life. */
+struct dates {
+    int64_t not_before_s;
+    int64_t not_after_s;
+};
+struct dates decide_dates(const struct cert *ca, const struct template *t, int64_t now_s);
+
+/* One hash for path and transactionID: a repeat, or a poll, comes by the same path.  FAULT: no memory */
+MUST_USE enum status decide_hash_transaction(struct span path, struct span transaction, uint8_t out[SHA256_BYTES]);
+
 /* A transactionID as text for events: as it is where it is printable, else hexadecimal; cut to fit. */
 void transaction_text(struct span transaction, char text[TRANSACTION_TEXT_BYTES]);

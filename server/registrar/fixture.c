@@ -77,6 +77,7 @@ static void make_config(struct fixture *f)
     snprintf(config->public_url, sizeof config->public_url, "http://ca.example.org:8080");
     config->password_lifetime_s = 86400;
     config->password_tries = 10;
+    config->pending_lifetime_s = 30 * 86400;
     config->authorities_count = 1;
     snprintf(config->authorities[0].name, CONFIG_NAME_BYTES, "issuing");
     snprintf(config->authorities[0].certificate, PATH_MAX, "%s/ca.pem", f->directory);

@@ -88,12 +88,12 @@ enum status reconcile_take_record(struct registrar *registrar, const struct ipc_
                   intent->device);
         return signing_complete(registrar, intent, record->sequence, record->certificate, now_s);
     }
-    /* The signer had said that it failed. */
+    /* The signer had said that it failed, or the ledger was put back to a day before the approval. */
     const struct note note = { .kind = "orphan", .serial = cert_get_serial(cert) };
     TRY(store_enrolment_complete(registrar->store, id, record->sequence, cert_not_after_s(cert),
                                  record->certificate));
-    return note_event(registrar->store, now_s, &note, "signed (journal record %lld) though the signer had reported a failure",
-                      (long long)record->sequence);
+    return note_event(registrar->store, now_s, &note, "signed (journal record %lld) though %s", (long long)record->sequence,
+                      state == ENROLMENT_FAILED ? "the signer had reported a failure" : "nobody had approved it");
 }
 
 /* What is still open was never signed: ask for it, with the same serial number and all the rest. */

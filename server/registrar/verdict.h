@@ -13,6 +13,7 @@ enum verdict_kind {
     VERDICT_REFUSE, /* the client gets `status`, `fail_info` and `text` */
     VERDICT_ISSUE,  /* `intent` is recorded; the signer shall sign it */
     VERDICT_WAIT,   /* the same request is under way as `enrolment` */
+    VERDICT_PENDING, /* `enrolment` waits for an operator */
     VERDICT_ANSWER, /* the same request was answered before: with `certificate` */
 };
 
@@ -24,6 +25,8 @@ struct verdict {
     char reason[REASON_BYTES];     /* for the operator */
     char device[STORE_NAME_BYTES]; /* "" while it is unknown */
     int64_t enrolment;
+    bool recorded;    /* of PENDING: just now */
+    int64_t replaced; /* and so many earlier ones were put aside for it */
     uint8_t serial[CERT_SERIAL_MAX_BYTES]; /* of ANSWER */
     struct buf certificate;                /* DER, of ANSWER */
     struct intent *intent;                 /* of ISSUE; whoever puts it into the table takes it out of here */

@@ -40,9 +40,9 @@ static const char *password_state(const struct store_credential *credential, int
 {
     if (credential->kind == 0)
         return "none";
-    if (credential->enrolment_state == ENROLMENT_ISSUED)
+    if (credential->enrolment_state == ENROLMENT_ISSUED || credential->enrolment_state == ENROLMENT_REJECTED)
         return "burned";
-    if (credential->enrolment_state == ENROLMENT_OPEN)
+    if (credential->enrolment_state == ENROLMENT_OPEN || credential->enrolment_state == ENROLMENT_PENDING)
         return "reserved";
     return now_s >= credential->expires_s ? "expired" : "ready";
 }
@@ -120,6 +120,40 @@ json_t *view_certificate(const struct store_certificate *certificate, int64_t no
     if (object && with_pem)
         json_object_set_new(object, "pem", pem_text(certificate->der));
     return object;
+}
+
+/* --- Enrolment --------------------------------------------------------------------- */
+
+static const char *enrolment_state(const struct store_enrolment *row, int64_t now_s)
+{
+    switch (row->state) {
+    case ENROLMENT_OPEN:
+        return "open";
+    case ENROLMENT_ISSUED:
+        return "issued";
+    case ENROLMENT_FAILED:
+        return "failed";
+    case ENROLMENT_PENDING:
+        return now_s >= row->expires_s ? "expired" : "pending";
+    case ENROLMENT_REJECTED:
+        return "rejected";
+    case ENROLMENT_NONE:
+        break;
+    }
+    return "unknown";
+}
+
+json_t *view_enrolment(const struct store_enrolment *row, int64_t now_s)
+{
+    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "id",
+                     (json_int_t)row->id, "state", enrolment_state(row, now_s), "device", view_text(row->device_name),
+                     "path", view_text(row->path), "template", view_text(row->template), "authority",
+                     view_text(row->authority_name), "renewal", row->proof != 0, "subject", name_text(row->subject),
+                     "subject_alt_name", names_text(row->san), "key", view_hex(row->key_hash), "serial",
+                     view_hex(row->serial), "transaction", view_text(row->transaction), "address",
+                     view_text(row->address), "asked_s", (json_int_t)row->asked_s, "expires_s",
+                     (json_int_t)row->expires_s, "decided_s", (json_int_t)row->decided_s, "decided_by",
+                     view_text(row->decided_by), "reason", view_text(row->reason));
 }
 
 /* --- Event --------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ void enrolment_free(struct enrolment *e)
     if (!e)
         return;
     csr_free(e->csr);
+    buf_clear(&e->plain);
     scep_message_free(e->message);
     free(e);
 }
@@ -65,46 +66,41 @@ static enum status prove_message(struct enrolment *e)
     return refuse_as_said(e, status);
 }
 
-/* Deny by default: every type is refused but the two that have rules. */
-static enum status check_type(struct enrolment *e)
-{
-    const int type = scep_message_get_header(e->message)->message_type;
-
-    if (type == SCEP_PKCS_REQ || type == SCEP_RENEWAL_REQ)
-        return OK;
-    return refuse_as_said(e, fail(REFUSED,
-                                  "RFC 8894 s3.2.1.2: messageType %d is not served here: PKCSReq (19) and "
-                                  "RenewalReq (17) are",
-                                  type));
-}
-
 /* Bad key, bad padding, not a request, a request with a bad signature: the client hears one and the
  * same, for each difference would help to open somebody else's envelope piece by piece (RFC 3218). */
-static enum status refuse_envelope(struct enrolment *e)
+#define ENCRYPT_IT "; encrypt it to the RA certificate that GetCACert gives"
+
+static enum status refuse_envelope(struct enrolment *e, const char *told)
 {
-    return refuse(
-        e, BAD_PROOF, SCEP_BAD_MESSAGE_CHECK,
-        "RFC 8894 s3.3.1: messageData does not open to a PKCS #10 request whose own signature holds; "
-        "encrypt it to the RA certificate that GetCACert gives");
+    return refuse(e, BAD_PROOF, SCEP_BAD_MESSAGE_CHECK, told);
 }
 
-static enum status open_envelope(struct enrolment *e)
+static enum status decrypt(struct enrolment *e, struct buf *plain)
 {
     const struct scep_identity recipient = { e->endpoint->encryption_cert, e->endpoint->encryption_key };
+
+    return scep_message_decrypt(e->message, &recipient, 1, plain);
+}
+
+static enum status open_request(struct enrolment *e)
+{
     AUTO(buf_clear) struct buf plain = { 0 };
     struct cert *signer = scep_message_get_signer(e->message);
     struct public_key *known = NULL;
 
     if (signer && cert_get_key(signer, &known) != OK)
         known = NULL;
-    enum status status = scep_message_decrypt(e->message, &recipient, 1, &plain);
+    enum status status = decrypt(e, &plain);
     if (status == BAD_INPUT)
         return refuse_as_said(e, status);
     if (status == OK)
         status = csr_parse_known(buf_span(&plain), known, &e->csr);
     if (status == OK || status == FAULT)
         return status;
-    return status == REFUSED ? refuse_as_said(e, status) : refuse_envelope(e);
+    return status == REFUSED
+               ? refuse_as_said(e, status)
+               : refuse_envelope(e, "RFC 8894 s3.3.1: messageData does not open to a PKCS #10 request whose own "
+                                    "signature holds" ENCRYPT_IT);
 }
 
 static bool is_signed_by_our_authority(const struct endpoint *endpoint, const struct cert *signer)
@@ -119,15 +115,20 @@ static bool is_signed_by_our_authority(const struct endpoint *endpoint, const st
            cert_verify_signature(signer, endpoint->authority_key) == OK;
 }
 
+static enum status check_embedded(struct enrolment *e)
+{
+    if (scep_message_get_signer(e->message))
+        return OK;
+    return refuse_as_said(e, fail(BAD_INPUT, "RFC 8894 s2.3: the signer's certificate is not in the message"));
+}
+
 /* Who signed the message (RFC 8894 s2.3)?  A certificate of ours is a proof, which the registrar
  * judges, dates included.  Any other only shows that the sender holds the request's key. */
 static enum status check_signer(struct enrolment *e)
 {
     const struct cert *signer = scep_message_get_signer(e->message);
 
-    if (!signer)
-        return refuse_as_said(
-            e, fail(BAD_INPUT, "RFC 8894 s2.3: the signer's certificate is not in the message"));
+    TRY(check_embedded(e));
     if (is_signed_by_our_authority(e->endpoint, signer)) {
         e->proof = cert_get_der(signer);
         return OK;
@@ -200,18 +201,14 @@ static enum status find_username(struct enrolment *e)
     return OK;
 }
 
-enum status enrolment_prove(struct enrolment *e)
+static enum status prove_request(struct enrolment *e)
 {
-    TRY(prove_message(e));
-    TRY(check_type(e));
-    TRY(open_envelope(e));
+    TRY(open_request(e));
     TRY(check_signer(e));
     return find_username(e);
 }
 
-/* --- Question and answer ------------------------------------------------ */
-
-void enrolment_fill(const struct enrolment *e, struct ipc_message *out)
+static void fill_request(const struct enrolment *e, struct ipc_message *out)
 {
     const struct scep_header *header = scep_message_get_header(e->message);
     const struct http_request *request = http_exchange_get_request(e->exchange);
@@ -235,6 +232,164 @@ void enrolment_fill(const struct enrolment *e, struct ipc_message *out)
     };
 }
 
+/* --- GetCert (RFC 8894 s3.3.4) -------------------------------------------- */
+
+/* For those only who hold a certificate of this authority; whether it is valid, the registrar knows. */
+static enum status check_member(struct enrolment *e)
+{
+    const struct cert *signer = scep_message_get_signer(e->message);
+
+    TRY(check_embedded(e));
+    if (!is_signed_by_our_authority(e->endpoint, signer))
+        return refuse_as_said(e, fail(REFUSED, "RFC 8894 s2.6: a GetCert has to be signed with a certificate "
+                                               "that this CA has issued"));
+    e->proof = cert_get_der(signer);
+    return OK;
+}
+
+static enum status open_certificate_id(struct enrolment *e)
+{
+    enum status status = decrypt(e, &e->plain);
+
+    if (status == BAD_INPUT)
+        return refuse_as_said(e, status);
+    if (status == OK)
+        status = scep_certificate_id_parse(buf_span(&e->plain), &e->wanted);
+    if (status == OK || status == FAULT)
+        return status;
+    return refuse_envelope(e, "RFC 8894 s3.3.4: messageData does not open to an IssuerAndSerialNumber" ENCRYPT_IT);
+}
+
+static enum status prove_get_cert(struct enrolment *e)
+{
+    const struct span authority = cert_get_subject(e->endpoint->authority);
+
+    TRY(check_member(e));
+    TRY(open_certificate_id(e));
+    if (!span_equal(e->wanted.issuer, authority) && !name_equal(e->wanted.issuer, authority))
+        return refuse(e, fail(REFUSED, "a GetCert for a certificate of another issuer than this path's CA"),
+                      SCEP_BAD_CERT_ID, "RFC 8894 s3.3.4: the issuer is not the CA of this path");
+    if (e->wanted.serial.len > CERT_SERIAL_MAX_BYTES)
+        return refuse(e, fail(REFUSED, "a GetCert for a serial number of %zu octets", e->wanted.serial.len),
+                      SCEP_BAD_CERT_ID, "RFC 5280 s4.1.2.2: the serial number is too long to be one");
+    return OK;
+}
+
+static void fill_get_cert(const struct enrolment *e, struct ipc_message *out)
+{
+    const struct http_request *request = http_exchange_get_request(e->exchange);
+
+    *out = (struct ipc_message){
+        .kind = IPC_KIND_lookup,
+        .fd = -1,
+        .lookup = {
+            .exchange = e->number,
+            .path = span_of_text(e->endpoint->path->name),
+            .transaction = scep_message_get_header(e->message)->transaction,
+            .serial = e->wanted.serial,
+            .proof = e->proof,
+            .address = span_of_text(request->address),
+            .user_agent = span_of_text(request->user_agent),
+        },
+    };
+}
+
+/* --- CertPoll (RFC 8894 s3.3.3, s4.4) --------------------------------------- */
+
+/* The names inside are redundant, says s3.3.3, and differ from client to client; transaction and key are
+ * what counts.  All the same it is no CertPoll without them. */
+static enum status prove_poll(struct enrolment *e)
+{
+    struct scep_poll_id id;
+
+    TRY(check_embedded(e));
+    enum status status = decrypt(e, &e->plain);
+    if (status == BAD_INPUT)
+        return refuse_as_said(e, status);
+    if (status == OK)
+        status = scep_poll_id_parse(buf_span(&e->plain), &id);
+    if (status == FAULT)
+        return status;
+    if (status != OK)
+        return refuse_envelope(e, "RFC 8894 s3.3.3: messageData does not open to an IssuerAndSubject" ENCRYPT_IT);
+    sha256(cert_get_spki(scep_message_get_signer(e->message)), e->signer_hash);
+    return OK;
+}
+
+static void fill_poll(const struct enrolment *e, struct ipc_message *out)
+{
+    const struct http_request *request = http_exchange_get_request(e->exchange);
+
+    *out = (struct ipc_message){
+        .kind = IPC_KIND_poll,
+        .fd = -1,
+        .poll = {
+            .exchange = e->number,
+            .path = span_of_text(e->endpoint->path->name),
+            .transaction = scep_message_get_header(e->message)->transaction,
+            .signer = span_of(e->signer_hash, sizeof e->signer_hash),
+            .address = span_of_text(request->address),
+            .user_agent = span_of_text(request->user_agent),
+        },
+    };
+}
+
+/* --- By messageType --------------------------------------------------------- */
+
+/* Deny by default: every type is refused but those that have rules. */
+static const struct rule {
+    int type;
+    enum status (*prove)(struct enrolment *e);
+    void (*fill)(const struct enrolment *e, struct ipc_message *out);
+} type_rules[] = {
+    { SCEP_PKCS_REQ, prove_request, fill_request },
+    { SCEP_RENEWAL_REQ, prove_request, fill_request },
+    { SCEP_CERT_POLL, prove_poll, fill_poll },
+    { SCEP_GET_CERT, prove_get_cert, fill_get_cert },
+};
+
+static const struct rule *find_rule(const struct enrolment *e)
+{
+    const int type = scep_message_get_header(e->message)->message_type;
+
+    for (size_t i = 0; i < COUNT_OF(type_rules); i++)
+        if (type_rules[i].type == type)
+            return &type_rules[i];
+    return NULL;
+}
+
+enum status enrolment_prove(struct enrolment *e)
+{
+    const struct rule *rule = find_rule(e);
+
+    TRY(prove_message(e));
+    if (!rule)
+        return refuse_as_said(e, fail(REFUSED,
+                                      "RFC 8894 s3.2.1.2: messageType %d is not served here: PKCSReq (19), "
+                                      "RenewalReq (17), CertPoll (20) and GetCert (21) are",
+                                      scep_message_get_header(e->message)->message_type));
+    return rule->prove(e);
+}
+
+void enrolment_fill(const struct enrolment *e, struct ipc_message *out)
+{
+    find_rule(e)->fill(e, out);
+}
+
+/* --- The answer --------------------------------------------------------------- */
+
+/* What goes with a new certificate is the path's to say; a GetCert gets what it asked for. */
+static size_t reply_certificates(const struct enrolment *e, const struct enrolment_answer *answer,
+                                 struct span certificates[ENDPOINT_LEVELS_MAX + 1])
+{
+    if (answer->pki_status != SCEP_SUCCESS)
+        return 0;
+    if (scep_message_get_header(e->message)->message_type != SCEP_GET_CERT)
+        return endpoint_reply_certificates(e->endpoint, answer->issued, certificates);
+    certificates[0] = answer->issued;
+    return 1;
+}
+
 enum status enrolment_reply(const struct enrolment *e, const struct enrolment_answer *answer, struct buf *out)
 {
     struct span certificates[ENDPOINT_LEVELS_MAX + 1];
@@ -244,9 +399,7 @@ enum status enrolment_reply(const struct enrolment *e, const struct enrolment_an
         .fail_info = answer->fail_info,
         .fail_info_text = answer->text,
         .certificates = certificates,
-        .certificate_count = answer->pki_status == SCEP_SUCCESS
-                                 ? endpoint_reply_certificates(e->endpoint, answer->issued, certificates)
-                                 : 0,
+        .certificate_count = reply_certificates(e, answer, certificates),
         .signer = { e->endpoint->signing_cert, e->endpoint->signing_key },
         .policy = e->endpoint->path->policy,
         .now_s = clock_now_s(),

@@ -22,7 +22,10 @@ struct enrolment {
     struct http_exchange *exchange;  /* to be answered */
     const struct endpoint *endpoint; /* lent */
     struct scep_message *message;
-    struct csr *csr;
+    struct csr *csr;                   /* of PKCSReq and RenewalReq */
+    struct buf plain;                  /* messageData of the others */
+    struct scep_certificate_id wanted; /* of GetCert; lent from `plain` */
+    uint8_t signer_hash[SHA256_BYTES]; /* of CertPoll: the key that signed it */
     struct span username;      /* lent from the request, like those that follow */
     const char *username_kind; /* "" if there is no username */
     struct span password;

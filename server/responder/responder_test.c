@@ -509,11 +509,11 @@ static void what_is_no_message_is_a_400_and_the_registrar_hears_of_it(void **sta
 static void a_message_type_without_a_rule_is_refused(void **state)
 {
     struct desk *desk = *state;
-    static const enum scep_message_type types[] = { SCEP_CERT_POLL, SCEP_GET_CERT, SCEP_GET_CRL };
+    static const enum scep_message_type types[] = { SCEP_GET_CRL };
 
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         post_wish(desk, "/scep/device", &(struct wish){ .type = types[i] });
-        assert_refused(desk, SCEP_BAD_REQUEST, "PKCSReq (19) and RenewalReq (17)");
+        assert_refused(desk, SCEP_BAD_REQUEST, "PKCSReq (19), RenewalReq (17)");
     }
 }
 
@@ -584,6 +584,120 @@ static void the_signer_decides_what_is_a_proof_as_the_table_says(void **state)
         registrar_decide(desk->responder, &desk->registrar,
                          &(struct ipc_decision){ .exchange = enrol.exchange, .status = FAULT });
     }
+}
+
+/* --- GetCert ------------------------------------------------------------- */
+
+static void ask_for(struct desk *desk, const struct party *signer, struct span issuer, struct span serial)
+{
+    AUTO(buf_clear) struct buf id = { 0 };
+
+    must(scep_certificate_id_build(&(struct scep_certificate_id){ issuer, serial }, &id));
+    post_wish(desk, "/scep/device",
+              &(struct wish){ .type = SCEP_GET_CERT, .signer = signer, .plain = buf_span(&id) });
+}
+
+static void a_get_cert_becomes_a_question_and_its_answer_one_certificate(void **state)
+{
+    struct desk *desk = *state;
+    const struct world *w = desk->world;
+    struct scep_answer answer = { 0 };
+
+    ask_for(desk, &w->renewing, cert_get_subject(w->issuing.cert), SPAN_LITERAL("\x80\x17"));
+    const struct ipc_lookup lookup = next_message(desk, IPC_KIND_lookup).lookup;
+    assert_text(lookup.path, "device");
+    assert_text(lookup.transaction, FIXTURE_TRANSACTION);
+    assert_text(lookup.serial, "\x80\x17");
+    assert_text(lookup.address, "192.0.2.17");
+    assert_text(lookup.user_agent, "tester/1");
+    assert_true(span_equal(lookup.proof, buf_span(&w->renewing.der)));
+    registrar_decide(desk->responder, &desk->registrar,
+                     &(struct ipc_decision){
+                         .exchange = lookup.exchange, .status = OK, .certificate = buf_span(&w->renewing.der) });
+    const struct scep_expectation expect = { .transaction = SPAN_LITERAL(FIXTURE_TRANSACTION),
+                                             .sender_nonce = SPAN_LITERAL(FIXTURE_NONCE),
+                                             .ca_certs = &w->ca_certs,
+                                             .recipient = { w->renewing.cert, w->client.key } };
+    must(scep_reply_open(buf_span(&desk->exchange.body), &expect, &answer));
+    assert_int_equal(answer.status, SCEP_SUCCESS);
+    assert_int_equal(answer.certs.count, 1);
+    scep_answer_clear(&answer);
+}
+
+static void a_get_cert_needs_a_signer_of_ours_and_asks_for_nothing_of_others(void **state)
+{
+    struct desk *desk = *state;
+    const struct world *w = desk->world;
+    const struct span ours = cert_get_subject(w->issuing.cert), one = SPAN_LITERAL("\x01");
+
+    ask_for(desk, &w->client, ours, one);
+    assert_refused(desk, SCEP_BAD_REQUEST, "that this CA has issued");
+    ask_for(desk, &w->stranger, ours, one);
+    assert_refused(desk, SCEP_BAD_REQUEST, "that this CA has issued");
+    ask_for(desk, &w->renewing, cert_get_subject(w->root.cert), one);
+    assert_refused(desk, SCEP_BAD_CERT_ID, "the issuer is not the CA of this path");
+    ask_for(desk, &w->renewing, ours, SPAN_LITERAL("\x01 a serial number with more than 20 octets"));
+    assert_refused(desk, SCEP_BAD_CERT_ID, "too long");
+}
+
+static void what_does_not_open_to_an_identifier_gets_one_and_the_same_answer(void **state)
+{
+    struct desk *desk = *state;
+    const struct party *signer = &desk->world->renewing;
+    static const char same[] = "does not open to an IssuerAndSerialNumber";
+
+    post_wish(desk, "/scep/device", &(struct wish){ .type = SCEP_GET_CERT, .signer = signer });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+    post_wish(desk, "/scep/device",
+              &(struct wish){ .type = SCEP_GET_CERT, .signer = signer, .recipient = desk->world->ra_signing.cert });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+    post_wish(desk, "/scep/device",
+              &(struct wish){ .type = SCEP_GET_CERT, .signer = signer, .plain = SPAN_LITERAL("\x30\x03\x02\x01\x05") });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+}
+
+/* --- CertPoll ------------------------------------------------------------ */
+
+static void a_poll_becomes_a_question_by_transaction_and_key(void **state)
+{
+    struct desk *desk = *state;
+    const struct world *w = desk->world;
+    AUTO(buf_clear) struct buf id = { 0 };
+    uint8_t hash[SHA256_BYTES];
+    const struct span issuers[] = { cert_get_subject(w->issuing.cert), cert_get_subject(w->ra.cert),
+                                    cert_get_subject(w->root.cert), SPAN_LITERAL("\x30\x00") };
+
+    sha256(cert_get_spki(w->client.cert), hash);
+    for (size_t i = 0; i < COUNT_OF(issuers); i++) {
+        must(scep_poll_id_build(&(struct scep_poll_id){ issuers[i], cert_get_subject(w->client.cert) }, &id));
+        post_wish(desk, "/scep/device", &(struct wish){ .type = SCEP_CERT_POLL, .plain = buf_span(&id) });
+        const struct ipc_poll poll = next_message(desk, IPC_KIND_poll).poll;
+        assert_text(poll.path, "device");
+        assert_text(poll.transaction, FIXTURE_TRANSACTION);
+        assert_true(span_equal(poll.signer, span_of(hash, sizeof hash)));
+        assert_text(poll.address, "192.0.2.17");
+        registrar_decide(desk->responder, &desk->registrar,
+                         &(struct ipc_decision){ .exchange = poll.exchange, .status = PENDING });
+        struct scep_answer answer = { 0 };
+        world_open(w, buf_span(&desk->exchange.body), &answer);
+        assert_int_equal(answer.status, SCEP_PENDING);
+        scep_answer_clear(&answer);
+    }
+}
+
+static void what_does_not_open_to_a_poll_gets_one_and_the_same_answer(void **state)
+{
+    struct desk *desk = *state;
+    static const char same[] = "does not open to an IssuerAndSubject";
+
+    post_wish(desk, "/scep/device", &(struct wish){ .type = SCEP_CERT_POLL });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+    post_wish(desk, "/scep/device",
+              &(struct wish){ .type = SCEP_CERT_POLL, .recipient = desk->world->ra_signing.cert });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
+    post_wish(desk, "/scep/device",
+              &(struct wish){ .type = SCEP_CERT_POLL, .plain = SPAN_LITERAL("\x30\x02\x30\x00") });
+    assert_refused(desk, SCEP_BAD_MESSAGE_CHECK, same);
 }
 
 /* --- Usernames ---------------------------------------------------------- */
@@ -797,6 +911,11 @@ int main(void)
         AT_DESK(a_bent_signature_is_refused),
         AT_DESK(what_does_not_open_to_a_proved_request_gets_one_and_the_same_answer),
         AT_DESK(the_signer_decides_what_is_a_proof_as_the_table_says),
+        AT_DESK(a_get_cert_becomes_a_question_and_its_answer_one_certificate),
+        AT_DESK(a_get_cert_needs_a_signer_of_ours_and_asks_for_nothing_of_others),
+        AT_DESK(what_does_not_open_to_an_identifier_gets_one_and_the_same_answer),
+        AT_DESK(a_poll_becomes_a_question_by_transaction_and_key),
+        AT_DESK(what_does_not_open_to_a_poll_gets_one_and_the_same_answer),
         AT_DESK(the_username_is_found_where_the_path_looks_for_it),
         AT_DESK(a_password_too_long_for_a_question_is_refused),
         AT_DESK(a_request_waits_for_a_registrar_and_is_asked_again_of_the_next_one),
