@@ -62,8 +62,7 @@ static enum status weigh_pending(const struct recorded *recorded, int64_t now_s,
 
     if (now_s >= recorded->expires_s) {
         clock_format_utc(recorded->expires_s, when);
-        return refuse_openly(verdict, REFUSED, "the request expired on %s: nobody decided about it; ask the operator "
-                             "for a new password", when);
+        return refuse_openly(verdict, REFUSED, "the request expired on %s: nobody had decided about it", when);
     }
     verdict->kind = VERDICT_PENDING;
     *done = true;

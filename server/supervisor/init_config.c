@@ -155,6 +155,9 @@ static enum status append_path(const struct init_plan *plan, const struct init_p
         "    # chain that clients can ask for ends in the root.\n"
         "    reply         = \"leaf\"\n"
         "    root_in_chain = true\n"
+        "\n"
+        "    # \"operator\": every request waits for `muster enrolment approve`; \"none\": for nobody.\n"
+        "    approval = \"none\"\n"
         "}\n",
         plan->url, issuing->name);
 }

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from cryptography import x509
 
-from server import pem
+from server import MUSTER, pem
 
 SESSION = "/usr/lib/certmonger/certmonger-session"
 
@@ -32,7 +32,7 @@ def certmonger(tmp_path):
     return run
 
 
-def script_for(server, device, tmp_path):
+def script_for(server, device, tmp_path, wait="-w || true"):
     """The CA is described by hand: certmonger does not fetch a chain by itself."""
     authorities = [c for c in server.ca_certs() if c != server.ra_cert()]
     (tmp_path / "root.pem").write_bytes(pem(authorities[-1]))
@@ -48,7 +48,7 @@ for i in $(seq 50); do
     sleep 0.2
 done
 getcert request -c muster -I device -k {q['key.pem']} -f {q['cert.pem']} -N {shlex.quote(subject)} -D {device.username} \\
-    -l {q['password']} -w || true
+    -l {q['password']} {wait}
 getcert list -c muster
 """
 
@@ -70,3 +70,33 @@ def test_certmonger_is_told_that_a_password_is_wrong(server, certmonger, tmp_pat
     assert "status: CA_REJECTED" in said, said
     assert server.certificates(device=device.name) == []
     assert server.events(kind="refused")[-1]["text"]
+
+
+def test_certmonger_asks_again_until_it_is_approved(new_server, certmonger, tmp_path):
+    """Told to look again, it sends no CertPoll but the same request again, with the same transaction and password."""
+    server = new_server("--depth", "2")
+    server.set_in("path device", "approval", '"operator"')
+    server.start()
+    device = server.add_device("certmonger-2")
+    muster = f"{shlex.quote(str(MUSTER))} --dir {shlex.quote(str(server.directory))}"
+    script = script_for(server, device, tmp_path, wait="") + f"""
+for i in $(seq 100); do
+    {muster} enrolment list --pending | grep -q certmonger-2 && break
+    sleep 0.2
+done
+sleep 1
+getcert list -c muster
+{muster} enrolment approve 1
+getcert refresh -i device
+for i in $(seq 100); do
+    getcert list -c muster | grep -q MONITORING && break
+    sleep 0.2
+done
+getcert list -c muster
+"""
+    said = certmonger(script)
+    assert "status: CA_WORKING" in said, said
+    assert "status: MONITORING" in said.rpartition("CA_WORKING")[2], f"{said}\n{server.events()[-3:]}"
+    cert = x509.load_pem_x509_certificate((tmp_path / "cert.pem").read_bytes())
+    assert len(server.certificates(device="certmonger-2")) == 1 and cert.serial_number
+    assert server.events(kind="repeated") and not server.events(kind="refused"), server.events()
