@@ -589,6 +589,11 @@ static enum status read_listen(struct config *config, cfg_t *cfg)
 {
     TRY(read_addresses(cfg, "listen", config->listen, &config->listen_count));
     TRY(read_addresses(cfg, "listen_tls", config->listen_tls, &config->listen_tls_count));
+    for (size_t i = 0; i < config->listen_count; i++)
+        for (size_t k = 0; k < config->listen_tls_count; k++)
+            if (strcmp(config->listen[i], config->listen_tls[k]) == 0)
+                return fail(BAD_INPUT, "%s: \"%s\" stands in listen and in listen_tls, expected another port for TLS",
+                            CONFIG_FILE, config->listen[i]);
     if (config->listen_count || config->listen_tls_count)
         return OK;
     return fail(BAD_INPUT, "%s: listen is empty, and so is listen_tls, expected an ADDRESS:PORT", CONFIG_FILE);

@@ -60,7 +60,8 @@ struct event_base;
 MUST_USE enum status http_server_new(struct event_base *base, const int *listeners, size_t listener_count,
                                      const struct http_limits *limits, http_handler *handler, void *context,
                                      struct http_server **out);
-/* Serve TLS on further listening sockets (taken).
+/* Serve TLS on further listening sockets (taken).  The program must ignore SIGPIPE: OpenSSL writes without
+ * MSG_NOSIGNAL.
  *   tls   lent for the server's life; what is put into it later holds for new connections
  * header_timeout_s is the time for the handshake and the first head together. */
 struct http_tls;

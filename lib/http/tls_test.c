@@ -522,6 +522,34 @@ static void a_ticket_resumes_a_session_until_the_key_changes(void **state)
     }
 }
 
+static void a_resumed_session_still_knows_the_clients_certificate(void **state)
+{
+    static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+    struct house *house = *state;
+
+    assert_int_equal(put(house, 0, &server_a, NULL, HTTP_CLIENT_CERTIFICATES_REQUIRED), OK);
+    for (size_t i = 0; i < COUNT_OF(versions); i++) {
+        SSL_SESSION *session = NULL;
+        for (unsigned times = 0; times < 2; times++) {
+            AUTO(hang_up) struct caller caller = { 0 };
+            call(house, &caller);
+            SSL_set_max_proto_version(caller.ssl, versions[i]);
+            if (times == 0)
+                use_certificate(&caller, &client);
+            else
+                SSL_set_session(caller.ssl, session);
+            assert_true(shake(&caller));
+            assert_true(is_served(&caller));
+            assert_int_equal(SSL_session_reused(caller.ssl), times);
+            assert_true(span_equal(buf_span(&house->peer), cert_get_der(client.cert)));
+            SSL_SESSION_free(session);
+            session = SSL_get1_session(caller.ssl);
+            SSL_shutdown(caller.ssl);
+        }
+        SSL_SESSION_free(session);
+    }
+}
+
 static void a_session_of_one_name_is_not_taken_up_under_another_or_under_other_rules(void **state)
 {
     static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
@@ -688,6 +716,7 @@ int main(void)
         IN_HOUSE(a_server_that_has_no_certificate_yet_ends_the_handshake),
         IN_HOUSE(client_certificates_are_taken_as_the_identity_says),
         IN_HOUSE(a_ticket_resumes_a_session_until_the_key_changes),
+        IN_HOUSE(a_resumed_session_still_knows_the_clients_certificate),
         IN_HOUSE(a_session_of_one_name_is_not_taken_up_under_another_or_under_other_rules),
         IN_HOUSE(a_body_of_many_records_arrives_whole_both_ways),
         IN_HOUSE(pipelined_requests_in_one_record_are_all_answered),

@@ -126,7 +126,7 @@ static enum status take_file(struct identities *identities, const struct ipc_mes
     if (status == OK)
         status = put(identities, (size_t)(section - identities->config->tls));
     if (status == OK) {
-        log_write(LOG_NOTICE, "tls %s: its files are in use for new connections", section->name);
+        log_write(LOG_INFO, "tls %s: its files are in use for new connections", section->name);
         warn_of_end(section, buf_span(&identities->parts[IDENTITY_CERTIFICATE]));
     } else {
         log_write(LOG_ERROR, "%s; what was there before stays in use", fail_text());

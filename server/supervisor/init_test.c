@@ -278,6 +278,8 @@ static void wrong_options_are_named_with_what_was_expected(void **state)
         { "--listen", "127.0.0.1:99999", "ADDRESS:PORT" },
         { "--listen", "0.0.0.0:8080", "--url" },
         { "--url", "ftp://example", "http or https" },
+        { "--listen-tls", "8443", "ADDRESS:PORT" },
+        { "--tls", "a b", "the name of this server" },
         { "--url", "http://a b", "http or https" },
         { "--permit-dns", ".example.net", "a domain" },
         { "--root-days", "0", "from 1 to" },

@@ -29,6 +29,7 @@ struct keeping {
     const char *files[PARTS]; /* "" for none */
     struct stamp stamps[PARTS];
     int64_t due_s;            /* to be renewed from then on; INT64_MAX where it is not our business */
+    int64_t wait_until_s;     /* but not before that */
     bool asked;
     struct private_key *key;  /* that certifying was asked for */
 };
@@ -94,11 +95,11 @@ bool tls_keeper_next_request(struct tls_keeper *keeper, int64_t now_s, struct ip
 {
     for (size_t i = 0; i < keeper->config->tls_count; i++) {
         struct keeping *k = &keeper->sections[i];
-        if (!is_issued(k) || k->asked || k->due_s > now_s)
+        if (!is_issued(k) || k->asked || k->due_s > now_s || k->wait_until_s > now_s)
             continue;
         if (!k->key && private_key_generate((struct key_spec){ KEY_EC_P256, 256 }, &k->key) != OK) {
             log_write(LOG_ERROR, "tls %s: %s", k->section->name, fail_text());
-            k->due_s = now_s + RETRY_S;
+            k->wait_until_s = now_s + RETRY_S;
             continue;
         }
         k->asked = true;
@@ -146,11 +147,11 @@ static enum status put_in_place(const struct tls_keeper *keeper, const struct ke
     return file_replace(k->section->certificate, buf_span(&pem), 0600);
 }
 
-static void tell_renewed(const struct keeping *k, int64_t due_s)
+static void tell_renewed(const struct keeping *k)
 {
     char when[CLOCK_TEXT_BYTES];
 
-    clock_format_utc(due_s, when);
+    clock_format_utc(k->due_s, when);
     log_write(LOG_NOTICE, "tls %s: a new certificate; the next one is made on %s", k->section->name, when);
 }
 
@@ -159,21 +160,20 @@ static void renew(struct tls_keeper *keeper, struct keeping *k, const struct ipc
     enum status status = (enum status)certified->status;
 
     k->asked = false;
+    k->wait_until_s = now_s + RETRY_S; /* also after success: never in a loop */
     if (status == OK)
         status = put_in_place(keeper, k, certified->certificate);
     else
         (void)fail(status, "%.*s", (int)certified->reason.len, (const char *)certified->reason.ptr);
-    const int64_t due_s = status == OK ? due_of(keeper->config, k->section) : 0;
     if (status != OK) {
         log_write(LOG_ERROR, "tls %s: no new certificate: %s; trying again in %d s", k->section->name, fail_text(),
                   RETRY_S);
-        k->due_s = now_s + RETRY_S;
         return;
     }
     private_key_free(k->key);
     k->key = NULL;
-    k->due_s = due_s > now_s + RETRY_S ? due_s : now_s + RETRY_S; /* never in a loop */
-    tell_renewed(k, k->due_s);
+    k->due_s = due_of(keeper->config, k->section);
+    tell_renewed(k);
 }
 
 void tls_keeper_take(struct tls_keeper *keeper, const struct ipc_certified *certified, int64_t now_s)
@@ -232,9 +232,15 @@ uint32_t tls_keeper_look(struct tls_keeper *keeper)
 {
     uint32_t changed = 0;
 
-    for (size_t i = 0; i < keeper->config->tls_count; i++)
-        if (look_at(&keeper->sections[i]))
-            changed |= UINT32_C(1) << i;
+    for (size_t i = 0; i < keeper->config->tls_count; i++) {
+        struct keeping *k = &keeper->sections[i];
+        if (!look_at(k))
+            continue;
+        log_write(LOG_NOTICE, "tls %s: its files have changed", k->section->name);
+        if (is_issued(k)) /* somebody may have taken it away, to have another one made */
+            k->due_s = due_of(keeper->config, k->section);
+        changed |= UINT32_C(1) << i;
+    }
     return changed;
 }
 

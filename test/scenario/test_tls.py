@@ -411,6 +411,18 @@ def test_it_is_issued_anew_when_the_names_change(new_server):
     assert names.get_values_for_type(x509.DNSName) == ["pki.example"]
 
 
+def test_who_takes_the_file_away_gets_another_certificate(new_server):
+    server = new_server()
+    server.start()
+    before = server.shake()
+    server.stop()
+    server.start()  # one that was made a moment ago is not made again before a minute has passed
+    (server.directory / "tls" / "default.pem").unlink()
+    server.process.send_signal(signal.SIGHUP)
+    wait_for_certificate(server, lambda cert: cert != before)
+    assert len(server.certificates()) == 2
+
+
 def test_names_outside_of_the_authoritys_constraints_are_not_certified(new_server):
     server = new_server("--permit-dns", "example.net")
     server.set_in("tls default", "names", '{"elsewhere.example"}')

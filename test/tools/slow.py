@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slow connections: many at once, each of which begins a request and sends a byte of it now and then.
 
-As a program: slow.py COUNT PORT [PORT ...] holds them until it is ended, and says "holding" when all are there.
+As a program: slow.py COUNT PORT TLS_PORT holds them until it is ended, and says "holding" when all are there.
 """
 
 import resource
@@ -90,7 +90,8 @@ class Slow(threading.Thread):
 
 
 if __name__ == "__main__":
-    with Slow(int(sys.argv[1]), *map(int, sys.argv[2:])) as slow:
+    http_port, tls_port = int(sys.argv[2]), int(sys.argv[3])
+    with Slow(int(sys.argv[1]), http_port, tls_port, tls_ports=(tls_port,)) as slow:
         print("holding", flush=True)
         while slow.is_alive():
             time.sleep(0.5)
