@@ -19,6 +19,7 @@
 #define BODY_MAX_BYTES ((size_t)262144)
 #define TRIES 4
 #define FIRST_WAIT_MS 1000
+#define WAIT_MOST_S 60 /* whatever the server says */
 #define DAY_S 86400
 
 struct method_session {
@@ -77,13 +78,15 @@ static enum status make_url(const struct method_session *session, const char *op
     return http_query_encode(span_of_text(message), out);
 }
 
-/* Doubled each time, with jitter, so that a fleet does not come back as one. */
-static enum status wait_before(unsigned attempt)
+/* Doubled each time and no sooner than the server says; with jitter, so that a fleet does not come back as one. */
+static enum status wait_before(unsigned attempt, unsigned retry_after_s)
 {
+    const unsigned asked_ms = 1000 * (retry_after_s < WAIT_MOST_S ? retry_after_s : WAIT_MOST_S);
+    const unsigned doubled_ms = FIRST_WAIT_MS << attempt;
     uint32_t jitter_ms = 0;
 
     TRY(random_number(FIRST_WAIT_MS / 2, &jitter_ms));
-    const unsigned wait_ms = (FIRST_WAIT_MS << attempt) + jitter_ms;
+    const unsigned wait_ms = (asked_ms > doubled_ms ? asked_ms : doubled_ms) + jitter_ms;
     log_write(LOG_INFO, "the server is busy; trying again in %u ms", wait_ms);
     pause_ms(wait_ms);
     return OK;
@@ -123,7 +126,7 @@ static enum status ask(struct method_session *session, const char *url, struct s
         const bool busy = answer->status == 503 || answer->status == 429;
         if (!busy || attempt + 1 == TRIES)
             break;
-        TRY(wait_before(attempt));
+        TRY(wait_before(attempt, answer->retry_after_s));
     }
     return answer->status == 200 ? OK : explain(session, answer);
 }

@@ -243,6 +243,14 @@ static void read_type(struct http_client *client, struct http_answer *out)
     out->content_type[n] = 0;
 }
 
+static unsigned read_retry_after(struct http_client *client)
+{
+    curl_off_t seconds = 0;
+
+    curl_easy_getinfo(client->curl, CURLINFO_RETRY_AFTER, &seconds);
+    return seconds < 0 ? 0 : seconds > UINT32_MAX ? UINT32_MAX : (unsigned)seconds;
+}
+
 enum status http_client_request(struct http_client *client, const char *url, const char *type,
                                 struct span body, struct http_answer *out)
 {
@@ -265,6 +273,7 @@ enum status http_client_request(struct http_client *client, const char *url, con
     http_answer_clear(out);
     out->status = (int)status;
     read_type(client, out);
+    out->retry_after_s = read_retry_after(client);
     out->body = received;
     received = (struct buf){ 0 };
     return OK;

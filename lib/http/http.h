@@ -158,6 +158,7 @@ MUST_USE enum status http_client_trust_file(struct http_client *client, const ch
 struct http_answer {
     int status;
     char content_type[128]; /* lower case, without parameters; "" if none */
+    unsigned retry_after_s; /* 0 if the server does not say */
     struct buf body;
 };
 void http_answer_clear(struct http_answer *answer);

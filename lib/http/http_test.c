@@ -612,6 +612,25 @@ static void the_client_gets_and_posts_over_one_connection(void **state)
     end_child(pid);
 }
 
+static void the_client_hears_when_to_come_again(void **state)
+{
+    struct house *house = *state;
+    AUTO(http_client_freep) struct http_client *client = NULL;
+    AUTO(http_answer_clear) struct http_answer out = { 0 };
+    char url[64];
+
+    const pid_t pid = serve_in_child(house);
+    assert_int_equal(http_client_new(5, 65536, &client), OK);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/busy", house->port);
+    assert_int_equal(http_client_request(client, url, NULL, span_of(NULL, 0), &out), OK);
+    assert_int_equal(out.status, 503);
+    assert_int_equal(out.retry_after_s, 7);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/a", house->port);
+    assert_int_equal(http_client_request(client, url, NULL, span_of(NULL, 0), &out), OK);
+    assert_int_equal(out.retry_after_s, 0);
+    end_child(pid);
+}
+
 static void the_client_refuses_an_answer_beyond_its_limit(void **state)
 {
     struct house *house = *state;
@@ -687,6 +706,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_address_to_listen_on_that_is_none_is_explained),
         IN_HOUSE(a_port_that_somebody_listens_on_is_found_taken_though_it_could_be_shared),
         IN_HOUSE(the_client_gets_and_posts_over_one_connection),
+        IN_HOUSE(the_client_hears_when_to_come_again),
         IN_HOUSE(the_client_refuses_an_answer_beyond_its_limit),
         IN_HOUSE(the_client_says_where_it_could_not_connect_and_what_to_do),
         cmocka_unit_test(the_client_takes_only_http_urls),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who gets a core first when there are fewer than processes that want one (doc/adr/0008).
+ * Who gets a core first when there are fewer than processes that want one (doc/adr/0009).
  *
  * One registrar and one signer serve all responders, and work for them in bursts of a fraction of a
  * millisecond; whatever delays them lets every request wait.  A hint to the scheduler, nothing more.

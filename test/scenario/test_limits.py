@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server import free_port
+from server import AGENT, free_port, run
 from slow import Slow
 
 SLOW_CONNECTIONS = 2000
@@ -81,6 +81,20 @@ def test_a_device_that_is_refused_for_its_rate_spends_nothing(new_server):
     server.set_in(None, "address_rate_per_minute", 0)
     server.start()
     assert server.enrol(device).status == 0
+
+
+def test_the_agent_comes_again_when_it_was_told_to(new_server, tmp_path):
+    server = new_server()
+    server.set_in(None, "address_rate_per_minute", 20)
+    server.start()
+    profile = tmp_path / "gw.profile"
+    server.muster("device", "add", "gw", "--template", "device", "--profile-out", profile)
+    while status_and_retry(server)[0] != 429:
+        pass
+    began = time.monotonic()
+    run(AGENT, "enrol", "--profile", profile, "--store", tmp_path / "store")
+    assert time.monotonic() - began > 1.5  # 3 s between two, less what the requests above took
+    assert len(server.certificates(device="gw")) == 1
 
 
 @pytest.mark.parametrize("connections_max", [4096, 256], ids=["all-find-room", "the-oldest-give-way"])
