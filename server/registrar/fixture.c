@@ -88,6 +88,9 @@ static void make_config(struct fixture *f)
         config->paths[i].templates_count = 1;
         config->paths[i].username_forms[0] = USERNAME_DNS;
         config->paths[i].username_forms_count = 1;
+        config->paths[i].authenticators[0] = AUTHENTICATOR_PASSWORD;
+        config->paths[i].authenticators[1] = AUTHENTICATOR_CERTIFICATE;
+        config->paths[i].authenticators_count = 2;
     }
     config->templates_count = 2;
     config->paths_count = 2;
