@@ -4,6 +4,8 @@
 #include "lib/base/test.h"
 #include "lib/scep/scep.h"
 
+#include <stdio.h>
+
 static struct fixture_request first(const char *username, const char *password)
 {
     return (struct fixture_request){ .username = username, .password = password };
@@ -129,6 +131,113 @@ static void a_wrong_challenge_in_a_renewal_is_refused(void **state)
     assert_int_equal(f->issues_count, 1);
 }
 
+/* --- Passwords that last ------------------------------------------------------------------- */
+
+static void issue_lasting(struct fixture *f, const char *device, char password[CREDENTIAL_GENERATED_BYTES])
+{
+    char command[200];
+    json_t *answer = NULL;
+
+    snprintf(command, sizeof command, "{'command': 'password.issue', 'device': '%s', 'lasting': true}", device);
+    assert_int_equal(fixture_command(f, command, &answer), OK);
+    assert_true(json_is_true(json_object_get(answer, "lasting")));
+    snprintf(password, CREDENTIAL_GENERATED_BYTES, "%s", json_string_value(json_object_get(answer, "password")));
+    json_decref(answer);
+}
+
+static void assert_password(struct fixture *f, const char *state)
+{
+    json_t *answer = NULL;
+
+    assert_int_equal(fixture_command(f, "{'command': 'device.show', 'name': 'gw-1'}", &answer), OK);
+    const json_t *device = json_object_get(answer, "device");
+    assert_string_equal(json_string_value(json_object_get(device, "password")), state);
+    assert_true(json_is_true(json_object_get(device, "password_lasting")));
+    json_decref(answer);
+}
+
+static void a_lasting_password_gives_many_certificates_until_it_ends(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    issue_lasting(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    for (unsigned i = 0; i < 3; i++) {
+        request.key = i;
+        assert_int_equal(fixture_ask(f, &request)->status, OK);
+    }
+    assert_int_equal(f->issues_count, 3);
+    assert_password(f, "ready");
+    f->now_s += f->config->password_lifetime_s;
+    request.transaction = "late";
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_event(f, "the password has expired");
+    assert_password(f, "expired");
+}
+
+static void a_repeat_with_a_lasting_password_gets_the_same_certificate(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    issue_lasting(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *one = fixture_ask(f, &request);
+    request.key = 1;
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+    request.key = 0;
+    const struct fixture_decision *again = fixture_ask(f, &request);
+    assert_int_equal(again->status, OK);
+    assert_true(span_equal(buf_span(&one->certificate), buf_span(&again->certificate)));
+    assert_event(f, "repeated: the same certificate again");
+    assert_int_equal(f->issues_count, 2);
+}
+
+static void a_lasting_password_locks_and_a_new_one_ends_it(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES], once[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", once);
+    issue_lasting(f, "gw-1", password);
+    const struct fixture_request wrong = first("gw-1", once);
+    for (int i = 0; i < 10; i++)
+        assert_refused(fixture_ask(f, &wrong), TEXT_NOT_ACCEPTED);
+    const struct fixture_request right = first("gw-1", password);
+    assert_refused(fixture_ask(f, &right), TEXT_NOT_ACCEPTED);
+    assert_int_equal(fixture_command(f, "{'command': 'password.unlock', 'device': 'gw-1'}", NULL), OK);
+    assert_int_equal(fixture_ask(f, &right)->status, OK);
+    assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1'}", NULL), OK);
+    assert_refused(fixture_ask(f, &right), TEXT_NOT_ACCEPTED);
+    assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1', 'lasting': 1}", NULL), BAD_INPUT);
+}
+
+static void a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejection_burns_it(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    f->config->paths[0].needs_approval = true;
+    fixture_add_device(f, "gw-1", password);
+    issue_lasting(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    assert_int_equal(fixture_ask(f, &request)->status, PENDING);
+    request.key = 1;
+    assert_int_equal(fixture_ask(f, &request)->status, PENDING);
+    assert_password(f, "ready");
+    assert_int_equal(fixture_command(f, "{'command': 'enrolment.reject', 'id': 2, 'reason': 'no'}", NULL), OK);
+    assert_password(f, "burned");
+    request.key = 2;
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -139,6 +248,10 @@ int main(void)
         TEST(a_path_of_certificates_alone_takes_no_password),
         TEST(what_one_authenticator_refuses_is_not_offered_to_the_next),
         TEST(a_wrong_challenge_in_a_renewal_is_refused),
+        TEST(a_lasting_password_gives_many_certificates_until_it_ends),
+        TEST(a_repeat_with_a_lasting_password_gets_the_same_certificate),
+        TEST(a_lasting_password_locks_and_a_new_one_ends_it),
+        TEST(a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejection_burns_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
