@@ -55,6 +55,7 @@ static cfg_opt_t path_options[] = {
     CFG_BOOL("allow_odd_nonce", cfg_false, CFGF_NONE),
     CFG_STR("reply", "leaf", CFGF_NONE),
     CFG_INT("rate_per_minute", 0, CFGF_NONE),
+    CFG_INT("user_rate_per_minute", 0, CFGF_NONE),
     CFG_BOOL("root_in_chain", cfg_true, CFGF_NONE),
     CFG_STR("approval", "none", CFGF_NONE),
     CFG_END(),
@@ -97,6 +98,7 @@ static const struct number_range {
     { "address_rate_per_minute", 0, 1000000 },
     { "overall_rate_per_minute", 0, 60000000 },
     { "path|rate_per_minute", 0, 60000000 },
+    { "path|user_rate_per_minute", 0, 1000000 },
     { "password_lifetime_s", 60, 10L * 366 * 86400 },
     { "password_tries", 1, 1000 },
     { "pending_lifetime_s", 60, 10L * 366 * 86400 },
@@ -566,6 +568,7 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         p->policy.allow_sha1 = cfg_getbool(section, "allow_sha1");
         p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");
         p->rate_per_minute = (unsigned)cfg_getint(section, "rate_per_minute");
+        p->user_rate_per_minute = (unsigned)cfg_getint(section, "user_rate_per_minute");
         p->root_in_chain = cfg_getbool(section, "root_in_chain");
         p->needs_approval = read_approval(section);
     }

@@ -70,6 +70,7 @@ struct config_path {
     struct scep_policy policy;
     enum reply_extras reply;
     unsigned rate_per_minute; /* PKIOperations, from whomever; 0: no limit */
+    unsigned user_rate_per_minute; /* PKCSReq, RenewalReq and GetCert of one user; 0: no limit */
     bool needs_approval; /* an operator decides about each request */
     bool root_in_chain; /* GetCACert's chain ends in the root (default), or below it */
 };

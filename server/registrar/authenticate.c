@@ -17,6 +17,41 @@ static int shown(struct span bytes)
     return (int)(bytes.len < 80 ? bytes.len : 80);
 }
 
+/* --- How often ---------------------------------------------------------------------- */
+
+#define SECOND_US INT64_C(1000000)
+#define EVENTS_OF_USER_PER_MINUTE 1
+#define EVENTS_PER_MINUTE 60
+#define PLACE_EVENTS 0
+
+/* One event a minute of each user, and so many altogether: a flood that is refused must not fill the ledger. */
+static bool is_event(struct rates *rates, struct span username, int64_t now_us)
+{
+    return rates_take_for_name(rates, RATE_NAME_EVENTS, username, EVENTS_OF_USER_PER_MINUTE, now_us) == 0 &&
+           rates_take_at(rates, PLACE_EVENTS, EVENTS_PER_MINUTE, now_us) == 0;
+}
+
+/* Who only says that he is somebody does not spend what that one has who proves it by his certificate.  Names
+ * that nobody has are counted like the others, or the answer would tell which exist. */
+static enum status check_rate(const struct question *question, enum rate_kind kind, struct span username,
+                              struct verdict *verdict)
+{
+    struct rates *rates = question->rules->user_rates;
+    const unsigned per_minute = question->path->user_rate_per_minute;
+    const int64_t now_us = clock_monotonic_us();
+
+    if (!rates || !per_minute || !username.len)
+        return OK;
+    const int64_t wait_us = rates_take_for_name(rates, kind, username, per_minute, now_us);
+    if (!wait_us)
+        return OK;
+    verdict->retry_after_s = (unsigned)((wait_us + SECOND_US - 1) / SECOND_US);
+    verdict->unrecorded = !is_event(rates, username, now_us);
+    return refuse(verdict, REFUSED, "too many requests of this user",
+                  "too many requests of the user \"%.*s\" (answered HTTP 429)", shown(username),
+                  (const char *)username.ptr);
+}
+
 /* --- By password ----------------------------------------------------------------- */
 
 static enum status refuse_wrong(const struct question *question, const struct store_device *device,
@@ -50,6 +85,7 @@ static enum status by_password(const struct question *question, struct applicant
     bool right = false;
 
     TRY(store_device_find_username(question->store, enrol->username, &out->device));
+    TRY(check_rate(question, RATE_CLAIMS, enrol->username, verdict));
     TRY(check_unlocked(rules, credential, verdict));
     TRY(credential_check(&rules->key, credential, enrol->username, enrol->password, &right));
     if (!out->device.id)
@@ -148,6 +184,7 @@ enum status authenticate_by_certificate(const struct question *question, struct 
         return refuse(verdict, REFUSED, "the device may not enrol",
                       "the certificate that signed the request belongs to an earlier device of the name %s",
                       out->device.name);
+    TRY(check_rate(question, RATE_PROOFS, span_of_text(out->device.username), verdict));
     out->proof = known.id;
     sha256(cert_get_spki(cert), out->proof_key_hash);
     out->proof_not_before_s = known.not_before_s;
@@ -180,9 +217,10 @@ static const struct {
     [AUTHENTICATOR_CERTIFICATE] = { is_signed_by_ours, authenticate_by_certificate },
 };
 
-enum status authenticate(const struct question *question, const struct config_path *path, struct applicant *out,
-                         struct verdict *verdict)
+enum status authenticate(const struct question *question, struct applicant *out, struct verdict *verdict)
 {
+    const struct config_path *path = question->path;
+
     for (size_t i = 0; i < path->authenticators_count; i++) {
         const enum authenticator which = path->authenticators[i];
         if (authenticators[which].serves(question->enrol))

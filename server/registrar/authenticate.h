@@ -26,6 +26,7 @@ void applicant_clear(struct applicant *applicant);
 struct question {
     struct store *store;
     const struct rules *rules;
+    const struct config_path *path;
     const struct ipc_enrol *enrol;
     int64_t now_s;
 };
@@ -36,10 +37,9 @@ struct question {
  *   verdict   filled unless OK
  *
  * OK says who it is, not that he may have what he asks for.
- * REFUSED BAD_INPUT  not shown, or no authenticator of the path is for it     FAULT  ledger or libcrypto */
-MUST_USE enum status authenticate(const struct question *question, const struct config_path *path,
-                                  struct applicant *out, struct verdict *verdict);
+ * REFUSED BAD_INPUT  not shown, or no authenticator of the path is for it, or too often     FAULT  ledger or libcrypto */
+MUST_USE enum status authenticate(const struct question *question, struct applicant *out, struct verdict *verdict);
 
-/* The same by `proof` alone, whatever a path says: for what is no enrolment. */
+/* The same by `proof` alone, whatever authenticators the path has: for what is no enrolment. */
 MUST_USE enum status authenticate_by_certificate(const struct question *question, struct applicant *out,
                                                  struct verdict *verdict);

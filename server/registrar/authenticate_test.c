@@ -5,6 +5,7 @@
 #include "lib/scep/scep.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static struct fixture_request first(const char *username, const char *password)
 {
@@ -238,6 +239,90 @@ static void a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejec
     assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
 }
 
+/* --- How often ---------------------------------------------------------------------------------- */
+
+static void limit_users(struct fixture *f, unsigned per_minute)
+{
+    int fd = -1;
+
+    f->config->paths[0].user_rate_per_minute = per_minute;
+    rates_close(f->registrar.rules.user_rates);
+    assert_int_equal(rates_create(&fd), OK);
+    assert_int_equal(rates_open(fd, &f->registrar.rules.user_rates), OK);
+    close(fd);
+}
+
+static void a_user_who_asks_too_often_waits_and_his_password_is_not_looked_at(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    limit_users(f, 3);
+    struct fixture_request request = first("gw-1", "wrong");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(fixture_ask(f, &request)->retry_after_s, 0);
+    assert_event(f, "wrong password, try 3");
+    for (int i = 0; i < 20; i++) { /* more than would lock */
+        const struct fixture_decision *decision = fixture_ask(f, &request);
+        assert_refused(decision, "too many requests of this user");
+        assert_in_range(decision->retry_after_s, 15, 20);
+    }
+    request.password = password;
+    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+    limit_users(f, 3); /* a minute later */
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+}
+
+static void a_burst_of_one_user_is_one_event(void **state)
+{
+    struct fixture *f = *state;
+
+    limit_users(f, 1);
+    const struct fixture_request request = first("gw-1", "wrong");
+    (void)fixture_ask(f, &request);
+    const int64_t before = store_event_newest(f->store);
+    for (int i = 0; i < 20; i++)
+        (void)fixture_ask(f, &request);
+    assert_int_equal(store_event_newest(f->store), before + 1);
+    assert_event(f, "too many requests of the user \"gw-1\"");
+}
+
+static void who_only_says_his_name_does_not_spend_what_its_owner_has(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    fixture_add_device(f, "gw-2", (char[CREDENTIAL_GENERATED_BYTES]){ 0 });
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    limit_users(f, 2);
+    const struct fixture_request claim = first("gw-1", "wrong");
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(fixture_ask(f, &claim)->status, REFUSED);
+    request = renewal(decision, SCEP_RENEWAL_REQ);
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+    const struct fixture_request other = first("gw-2", "wrong");
+    assert_refused(fixture_ask(f, &other), TEXT_NOT_ACCEPTED);
+}
+
+/* Else the answer would tell which there are. */
+static void a_user_who_does_not_exist_has_the_same_rate(void **state)
+{
+    struct fixture *f = *state;
+
+    limit_users(f, 2);
+    const struct fixture_request request = first("nobody", "wrong");
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -252,6 +337,10 @@ int main(void)
         TEST(a_repeat_with_a_lasting_password_gets_the_same_certificate),
         TEST(a_lasting_password_locks_and_a_new_one_ends_it),
         TEST(a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejection_burns_it),
+        TEST(a_user_who_asks_too_often_waits_and_his_password_is_not_looked_at),
+        TEST(a_burst_of_one_user_is_one_event),
+        TEST(who_only_says_his_name_does_not_spend_what_its_owner_has),
+        TEST(a_user_who_does_not_exist_has_the_same_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

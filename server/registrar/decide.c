@@ -353,12 +353,12 @@ static enum status record_intent(const struct desk *desk, struct request *reques
 
 static enum status weigh(const struct desk *desk, struct request *request)
 {
-    const struct question question = { desk->store, desk->rules, request->enrol, desk->now_s };
     struct applicant *applicant = &request->applicant;
     bool done = false;
 
     TRY(find_path(desk, request));
-    TRY(authenticate(&question, request->path, applicant, desk->verdict));
+    const struct question question = { desk->store, desk->rules, request->path, request->enrol, desk->now_s };
+    TRY(authenticate(&question, applicant, desk->verdict));
     TRY(read_request(desk, request));
     TRY(look_for_key(desk, request, &done));
     if (done)

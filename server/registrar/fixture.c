@@ -182,6 +182,7 @@ static enum status catch(void *context, enum ipc_role to, uint32_t number, const
     decision->exchange = message->decision.exchange;
     decision->status = (enum status)message->decision.status;
     decision->fail_info = message->decision.fail_info;
+    decision->retry_after_s = message->decision.retry_after_s;
     assert_int_equal(span_to_text(message->decision.text, decision->text, sizeof decision->text), OK);
     return buf_set(&decision->certificate, message->decision.certificate);
 }

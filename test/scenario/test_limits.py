@@ -83,6 +83,24 @@ def test_a_device_that_is_refused_for_its_rate_spends_nothing(new_server):
     assert server.enrol(device).status == 0
 
 
+def test_a_user_has_a_rate_and_waiting_helps(new_server):
+    server = new_server()
+    server.set_in("path device", "user_rate_per_minute", 30)
+    server.set_in(None, "password_tries", 1000)
+    server.start()
+    device = server.add_device("hasty")
+    other = server.add_device("calm")
+    wrong = server.message(device, server.request_for(device, password="not-the-password")).der()
+    answers = [server.post(wrong) for _ in range(50)]
+    assert {a.status for a in answers[:30]} == {200} and answers[-1].status == 429
+    assert server.post(server.message(device).der()).status == 429, "the right password is not looked at either"
+    assert server.enrol(other).status == 0
+    events = [e for e in server.events(kind="refused") if "too many requests of the user" in e["text"]]
+    assert len(events) == 1
+    time.sleep(3)
+    assert server.enrol(device).status == 0
+
+
 @pytest.mark.parametrize("connections_max", [4096, 256], ids=["all-find-room", "the-oldest-give-way"])
 def test_honest_clients_are_served_while_2000_slow_connections_hang(new_server, connections_max):
     tls_port = free_port()
