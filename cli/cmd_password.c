@@ -34,6 +34,8 @@ static enum status make_request(const struct arguments *arguments, json_t *reque
     const char *chosen = arguments_get(arguments, "chosen-from");
 
     json_object_set_new(request, "device", json_string(arguments->positional));
+    if (arguments_get(arguments, "lasting"))
+        json_object_set_new(request, "lasting", json_true());
     TRY(request_add_lifetime(request, arguments));
     return chosen ? read_chosen(chosen, request) : OK;
 }
@@ -87,9 +89,10 @@ static enum status password_unlock(struct session *session, const struct argumen
 }
 
 const struct command password_commands[] = {
-    { "password", "issue", "DEVICE", "Issue a new one-time password; any earlier one ends, a locked user is unlocked",
+    { "password", "issue", "DEVICE", "Issue a new password, good for one certificate; any earlier one ends, a locked user is unlocked",
       password_issue,
       { { "lifetime", "TIME", "how long it is good: 12h, 7d, ..." },
+        { "lasting", NULL, "good for any number of certificates until it ends" },
         { "chosen-from", "FILE", "take the password from the file's first line; - for standard input" },
         { "profile-out", "FILE", "write a ready profile there instead of printing the password" },
         { "force", NULL, "replace FILE if it is there already" } } },

@@ -14,6 +14,7 @@ const struct column device_columns[] = {
     { "certificates", "Certificates", COLUMN_TEXT },
     { "wrong_tries", "Wrong tries", COLUMN_TEXT },
     { "password", "Password", COLUMN_TEXT },
+    { "password_lasting", "Lasting", COLUMN_TEXT },
     { "password_expires_s", "Expires", COLUMN_TIME },
     { NULL, NULL, COLUMN_TEXT },
 };

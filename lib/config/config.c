@@ -49,11 +49,13 @@ static cfg_opt_t path_options[] = {
     CFG_STR("ra", NULL, CFGF_NONE),
     CFG_STR_LIST("templates", "{}", CFGF_NONE),
     CFG_STR_LIST("username_forms", "{dns, challenge}", CFGF_NONE),
+    CFG_STR_LIST("authenticators", "{password, certificate}", CFGF_NONE),
     CFG_BOOL("allow_des3", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_sha1", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_odd_nonce", cfg_false, CFGF_NONE),
     CFG_STR("reply", "leaf", CFGF_NONE),
     CFG_INT("rate_per_minute", 0, CFGF_NONE),
+    CFG_INT("user_rate_per_minute", 0, CFGF_NONE),
     CFG_BOOL("root_in_chain", cfg_true, CFGF_NONE),
     CFG_STR("approval", "none", CFGF_NONE),
     CFG_END(),
@@ -96,6 +98,7 @@ static const struct number_range {
     { "address_rate_per_minute", 0, 1000000 },
     { "overall_rate_per_minute", 0, 60000000 },
     { "path|rate_per_minute", 0, 60000000 },
+    { "path|user_rate_per_minute", 0, 1000000 },
     { "password_lifetime_s", 60, 10L * 366 * 86400 },
     { "password_tries", 1, 1000 },
     { "pending_lifetime_s", 60, 10L * 366 * 86400 },
@@ -159,6 +162,8 @@ static const struct word form_words[] = { { "dns", USERNAME_DNS },
                                           { "email", USERNAME_EMAIL },
                                           { "uri", USERNAME_URI },
                                           { "challenge", USERNAME_CHALLENGE } };
+static const struct word authenticator_words[] = { { "password", AUTHENTICATOR_PASSWORD },
+                                                   { "certificate", AUTHENTICATOR_CERTIFICATE } };
 static const struct word reply_words[] = { { "leaf", REPLY_LEAF },
                                            { "ca", REPLY_WITH_CA },
                                            { "chain", REPLY_WITH_CHAIN } };
@@ -202,6 +207,7 @@ static const struct word_option {
     { "template|request_subject_alt_name", name_words, COUNT_OF(name_words) },
     { "template|request_subject_alt_name_kinds", kind_words, COUNT_OF(kind_words) },
     { "path|username_forms", form_words, COUNT_OF(form_words) },
+    { "path|authenticators", authenticator_words, COUNT_OF(authenticator_words) },
     { "path|reply", reply_words, COUNT_OF(reply_words) },
     { "tls|client_certificates", client_words, COUNT_OF(client_words) },
     { "template|approval", approval_words, COUNT_OF(approval_words) },
@@ -517,6 +523,22 @@ static enum status read_path_forms(cfg_t *section, struct config_path *p)
     return OK;
 }
 
+static enum status read_path_authenticators(cfg_t *section, struct config_path *p)
+{
+    for (unsigned i = 0; i < cfg_size(section, "authenticators"); i++) {
+        const char *name = cfg_getnstr(section, "authenticators", i);
+        int value = 0;
+        (void)find_word(authenticator_words, COUNT_OF(authenticator_words), name, &value);
+        for (size_t k = 0; k < p->authenticators_count; k++)
+            if (p->authenticators[k] == (enum authenticator)value)
+                return config_bad(section, "authenticators", name, "each authenticator once");
+        p->authenticators[p->authenticators_count++] = (enum authenticator)value;
+    }
+    if (!p->authenticators_count)
+        return config_bad(section, "authenticators", "{}", "at least one, or nobody could enrol");
+    return OK;
+}
+
 static enum status read_paths(struct config *config, cfg_t *cfg)
 {
     TRY(config_check_room(cfg, "path", CONFIG_PATHS_MAX));
@@ -539,12 +561,14 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
             return config_bad(section, "ra", ra, "the name of an ra section");
         TRY(read_path_templates(config, section, p));
         TRY(read_path_forms(section, p));
+        TRY(read_path_authenticators(section, p));
         (void)find_word(reply_words, COUNT_OF(reply_words), cfg_getstr(section, "reply"), &reply);
         p->reply = (enum reply_extras)reply;
         p->policy.allow_des3 = cfg_getbool(section, "allow_des3");
         p->policy.allow_sha1 = cfg_getbool(section, "allow_sha1");
         p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");
         p->rate_per_minute = (unsigned)cfg_getint(section, "rate_per_minute");
+        p->user_rate_per_minute = (unsigned)cfg_getint(section, "user_rate_per_minute");
         p->root_in_chain = cfg_getbool(section, "root_in_chain");
         p->needs_approval = read_approval(section);
     }

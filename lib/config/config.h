@@ -49,6 +49,10 @@ struct config_ra {
 enum username_form { USERNAME_DNS, USERNAME_EMAIL, USERNAME_URI, USERNAME_CHALLENGE };
 const char *username_form_name(enum username_form form); /* "dns", "email", "uri", "challenge" */
 
+/* By what a request may show who sends it; server/registrar/authenticate.c has the table of what each does. */
+enum authenticator { AUTHENTICATOR_PASSWORD, AUTHENTICATOR_CERTIFICATE };
+#define AUTHENTICATOR_COUNT 2
+
 /* What a CertRep SUCCESS carries beside the certificate. */
 enum reply_extras { REPLY_LEAF, REPLY_WITH_CA, REPLY_WITH_CHAIN };
 
@@ -61,9 +65,12 @@ struct config_path {
     size_t templates_count;
     enum username_form username_forms[CONFIG_USERNAME_FORMS_MAX]; /* in the order in which they are tried */
     size_t username_forms_count;
+    enum authenticator authenticators[AUTHENTICATOR_COUNT]; /* in the order in which they are tried; no other serves */
+    size_t authenticators_count;
     struct scep_policy policy;
     enum reply_extras reply;
     unsigned rate_per_minute; /* PKIOperations, from whomever; 0: no limit */
+    unsigned user_rate_per_minute; /* PKCSReq, RenewalReq and GetCert of one user; 0: no limit */
     bool needs_approval; /* an operator decides about each request */
     bool root_in_chain; /* GetCACert's chain ends in the root (default), or below it */
 };

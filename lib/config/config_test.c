@@ -41,6 +41,7 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_int_equal(c->address_rate_per_minute, 60);
     assert_int_equal(c->overall_rate_per_minute, 6000);
     assert_int_equal(c->paths[0].rate_per_minute, 600);
+    assert_int_equal(c->paths[0].user_rate_per_minute, 3);
     snprintf(inside, sizeof inside, "%s/authority/issuing/key.pem", c->directory);
     assert_string_equal(c->authorities[0].key, inside);
     assert_string_equal(c->authorities[0].certificate, "/elsewhere/cert.pem");
@@ -61,6 +62,8 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     const struct config_path *p = config_find_path(c, SPAN_LITERAL("device"));
     assert_non_null(p);
     assert_int_equal(p->username_forms[0], USERNAME_EMAIL);
+    assert_int_equal(p->authenticators_count, 1);
+    assert_int_equal(p->authenticators[0], AUTHENTICATOR_CERTIFICATE);
     assert_true(p->policy.allow_des3);
     assert_false(p->policy.allow_sha1);
     assert_true(p->policy.allow_odd_nonce);

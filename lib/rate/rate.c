@@ -150,12 +150,36 @@ static struct slot *find_slot(struct slot *set, uint64_t whose)
     return NULL;
 }
 
+static int64_t take_hashed(struct rates *rates, uint64_t whose, unsigned per_minute, int64_t now_us)
+{
+    struct slot *slot = find_slot(rates->sets[whose % SETS], whose);
+
+    return slot ? take_one(&slot->full_us, per_minute, now_us) : 0;
+}
+
 int64_t rates_take_for_address(struct rates *rates, enum rate_kind kind, const char *address, unsigned per_minute,
                                int64_t now_us)
 {
-    if (!per_minute)
-        return 0;
-    const uint64_t whose = hash_address(rates, kind, address);
-    struct slot *slot = find_slot(rates->sets[whose % SETS], whose);
-    return slot ? take_one(&slot->full_us, per_minute, now_us) : 0;
+    return per_minute ? take_hashed(rates, hash_address(rates, kind, address), per_minute, now_us) : 0;
+}
+
+/* --- Names -------------------------------------------------------------------- */
+
+static uint64_t hash_name(const struct rates *rates, enum rate_kind kind, struct span name)
+{
+    uint8_t bytes[SECRET_BYTES + 1 + SHA256_BYTES] = { 0 }, digest[SHA256_BYTES];
+    uint64_t hash = 0;
+
+    memcpy(bytes, rates->secret, SECRET_BYTES);
+    bytes[SECRET_BYTES] = (uint8_t)(kind << 1);
+    sha256(name, bytes + SECRET_BYTES + 1);
+    sha256(span_of(bytes, sizeof bytes), digest);
+    memcpy(&hash, digest, sizeof hash);
+    return hash ? hash : 1;
+}
+
+int64_t rates_take_for_name(struct rates *rates, enum rate_kind kind, struct span name, unsigned per_minute,
+                            int64_t now_us)
+{
+    return per_minute ? take_hashed(rates, hash_name(rates, kind, name), per_minute, now_us) : 0;
 }

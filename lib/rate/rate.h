@@ -15,7 +15,8 @@
 
 #define RATE_PLACES 64 /* buckets that are not an address's */
 
-enum rate_kind { RATE_REQUESTS = 1, RATE_EVENTS };
+/* Of addresses, then of names: what somebody says his name is, whose it was proved to be, and events about either. */
+enum rate_kind { RATE_REQUESTS = 1, RATE_EVENTS, RATE_CLAIMS, RATE_PROOFS, RATE_NAME_EVENTS };
 
 struct rates;
 
@@ -36,7 +37,10 @@ AUTO_FREE(rates_close, struct rates)
  *   per_minute   0: there is no limit
  *   now_us       of a clock that never jumps, the same in all processes
  *   address      numeric
+ *   name         any bytes; names share the addresses' table, and a name has a bucket for each kind
  *   place        below RATE_PLACES; what it means is the caller's business */
 int64_t rates_take_for_address(struct rates *rates, enum rate_kind kind, const char *address, unsigned per_minute,
                                int64_t now_us);
+int64_t rates_take_for_name(struct rates *rates, enum rate_kind kind, struct span name, unsigned per_minute,
+                            int64_t now_us);
 int64_t rates_take_at(struct rates *rates, size_t place, unsigned per_minute, int64_t now_us);

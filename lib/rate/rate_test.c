@@ -57,6 +57,19 @@ static void who_has_to_wait_is_told_how_long(void **state)
     assert_int_equal(rates_take_for_address(*state, RATE_REQUESTS, "192.0.2.1", 6, NOW_US + 10 * SECOND_US), 0);
 }
 
+static void a_name_has_a_bucket_for_each_kind_and_shares_none(void **state)
+{
+    const struct span one = SPAN_LITERAL("gw-1"), two = SPAN_LITERAL("gw-2");
+
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rates_take_for_name(*state, RATE_CLAIMS, one, 3, NOW_US), 0);
+    assert_int_equal(rates_take_for_name(*state, RATE_CLAIMS, one, 3, NOW_US), 20 * SECOND_US);
+    assert_int_equal(rates_take_for_name(*state, RATE_PROOFS, one, 3, NOW_US), 0);
+    assert_int_equal(rates_take_for_name(*state, RATE_CLAIMS, two, 3, NOW_US), 0);
+    assert_int_equal(rates_take_for_name(*state, RATE_CLAIMS, one, 0, NOW_US), 0);
+    assert_int_equal(rates_take_for_name(*state, RATE_CLAIMS, one, 3, NOW_US + 20 * SECOND_US), 0);
+}
+
 static void without_a_rate_there_is_no_limit(void **state)
 {
     for (int i = 0; i < 1000; i++) {
@@ -153,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_bucket_holds_a_minute_and_fills_with_time),
         TEST(who_has_to_wait_is_told_how_long),
+        TEST(a_name_has_a_bucket_for_each_kind_and_shares_none),
         TEST(without_a_rate_there_is_no_limit),
         TEST(an_address_spends_nothing_of_another),
         TEST(an_ipv6_network_of_64_bits_counts_as_one),

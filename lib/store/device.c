@@ -39,7 +39,8 @@ static void device_read(const struct query *q, struct store_device *out)
     credential->wrong_tries = column_number(q, 12);
     credential->enrolment = column_number(q, 13);
     credential->enrolment_state = (enum enrolment_state)column_number(q, 14);
-    out->certificates_count = column_number(q, 15);
+    credential->lasting = column_number(q, 15) != 0;
+    out->certificates_count = column_number(q, 16);
 }
 
 static enum status read_one(struct query *q, struct store_device *out)
@@ -142,6 +143,7 @@ enum status store_credential_put(struct store *store, int64_t device, const stru
     bind_bytes(&q, span_of(credential->salt, sizeof credential->salt));
     bind_number(&q, credential->made_s);
     bind_number(&q, credential->expires_s);
+    bind_number(&q, credential->lasting);
     return run(&q);
 }
 

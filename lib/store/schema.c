@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* Random values (serials, hashes) are never a table's key: rows are appended, and only the unique
  * indexes over them are touched at random places.  Every tree that an enrolment touches costs one
@@ -70,6 +70,11 @@ static const char *const second[] = {
     "CREATE INDEX enrolment_pending ON enrolment (id) WHERE state = 4",
 };
 
+/* Version 3: passwords that are good for more than one certificate. */
+static const char *const third[] = {
+    "ALTER TABLE credential ADD COLUMN lasting INTEGER NOT NULL DEFAULT 0",
+};
+
 /* How to come from each version to the next. */
 static const struct {
     const char *const *statements;
@@ -77,6 +82,7 @@ static const struct {
 } steps[SCHEMA_VERSION] = {
     { first, COUNT_OF(first) },
     { second, COUNT_OF(second) },
+    { third, COUNT_OF(third) },
 };
 
 static enum status read_version(struct store *store, int *version)

@@ -71,7 +71,8 @@ struct store_credential {
     int64_t made_s;
     int64_t expires_s;
     int64_t wrong_tries;
-    int64_t enrolment;                    /* 0: not used yet */
+    bool lasting;                         /* good for more than one certificate: issuance does not burn it */
+    int64_t enrolment;                    /* 0: not used yet; of a lasting one the newest */
     enum enrolment_state enrolment_state; /* of that one */
 };
 
@@ -113,7 +114,7 @@ MUST_USE enum status store_credential_put(struct store *store, int64_t device,
 MUST_USE enum status store_credential_count_wrong(struct store *store, int64_t device);
 MUST_USE enum status store_credential_unlock(struct store *store, int64_t device); /* no wrong tries any more */
 
-/* The password authenticated this enrolment, and no other from now on. */
+/* The password authenticated this enrolment, and, unless it is a lasting one, no other from now on. */
 MUST_USE enum status store_credential_reserve(struct store *store, int64_t device, int64_t enrolment);
 
 /* --- Authorities ----------------------------------------------------------- */

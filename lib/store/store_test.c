@@ -529,13 +529,31 @@ static void a_ledger_of_version_1_is_brought_up_to_date_and_keeps_what_it_has(vo
     assert_int_equal(store_begin(place->store), OK);
     add_intent(place->store, add_device(place->store, "gw-1"), 1);
     assert_int_equal(store_commit(place->store), OK);
-    tamper(place, "DROP INDEX enrolment_pending; DROP TABLE approval; PRAGMA user_version = 1");
+    tamper(place, "ALTER TABLE credential DROP COLUMN lasting; DROP INDEX enrolment_pending; DROP TABLE approval;"
+                  "PRAGMA user_version = 1");
     open_again(place);
     assert_int_equal(store_get_totals(place->store, NOW_S, &totals), OK);
     assert_true(totals.devices == 1 && totals.open_intents == 1 && totals.pending == 0);
     assert_int_equal(store_approval_find(place->store, SPAN_LITERAL("t"), SPAN_LITERAL("k"), &id), OK);
     assert_int_equal(id, 0);
     open_again(place); /* and once is enough */
+}
+
+static void a_password_of_version_2_is_no_lasting_one(void **state)
+{
+    struct place *place = *state;
+    const struct store_credential credential = { .kind = CREDENTIAL_GENERATED, .made_s = NOW_S, .expires_s = NOW_S + 9 };
+    struct store_device device;
+
+    assert_int_equal(store_begin(place->store), OK);
+    const int64_t id = add_device(place->store, "gw-1");
+    assert_int_equal(store_credential_put(place->store, id, &credential), OK);
+    assert_int_equal(store_commit(place->store), OK);
+    tamper(place, "ALTER TABLE credential DROP COLUMN lasting; PRAGMA user_version = 2");
+    open_again(place);
+    assert_int_equal(store_device_find(place->store, id, &device), OK);
+    assert_true(device.credential.kind == CREDENTIAL_GENERATED && device.credential.expires_s == NOW_S + 9);
+    assert_false(device.credential.lasting);
 }
 
 static void a_ledger_of_another_version_is_not_touched(void **state)
@@ -738,6 +756,7 @@ int main(void)
         TEST(a_ledger_is_one_processs_at_a_time),
         TEST(a_ledger_of_version_1_is_brought_up_to_date_and_keeps_what_it_has),
         TEST(what_waits_is_found_by_transaction_and_signer_until_it_is_decided),
+        TEST(a_password_of_version_2_is_no_lasting_one),
         TEST(a_ledger_of_another_version_is_not_touched),
         TEST(only_its_owner_may_read_the_ledger),
         TEST(small_facts_are_kept),

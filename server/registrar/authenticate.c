@@ -17,16 +17,51 @@ static int shown(struct span bytes)
     return (int)(bytes.len < 80 ? bytes.len : 80);
 }
 
+/* --- How often ---------------------------------------------------------------------- */
+
+#define SECOND_US INT64_C(1000000)
+#define EVENTS_OF_USER_PER_MINUTE 1
+#define EVENTS_PER_MINUTE 60
+#define PLACE_EVENTS 0
+
+/* One event a minute of each user, and so many altogether: a flood that is refused must not fill the ledger. */
+static bool is_event(struct rates *rates, struct span username, int64_t now_us)
+{
+    return rates_take_for_name(rates, RATE_NAME_EVENTS, username, EVENTS_OF_USER_PER_MINUTE, now_us) == 0 &&
+           rates_take_at(rates, PLACE_EVENTS, EVENTS_PER_MINUTE, now_us) == 0;
+}
+
+/* Who only says that he is somebody does not spend what that one has who proves it by his certificate.  Names
+ * that nobody has are counted like the others, or the answer would tell which exist. */
+static enum status check_rate(const struct question *question, enum rate_kind kind, struct span username,
+                              struct verdict *verdict)
+{
+    struct rates *rates = question->rules->user_rates;
+    const unsigned per_minute = question->path->user_rate_per_minute;
+    const int64_t now_us = clock_monotonic_us();
+
+    if (!rates || !per_minute || !username.len)
+        return OK;
+    const int64_t wait_us = rates_take_for_name(rates, kind, username, per_minute, now_us);
+    if (!wait_us)
+        return OK;
+    verdict->retry_after_s = (unsigned)((wait_us + SECOND_US - 1) / SECOND_US);
+    verdict->unrecorded = !is_event(rates, username, now_us);
+    return refuse(verdict, REFUSED, "too many requests of this user",
+                  "too many requests of the user \"%.*s\" (answered HTTP 429)", shown(username),
+                  (const char *)username.ptr);
+}
+
 /* --- By password ----------------------------------------------------------------- */
 
-static enum status refuse_wrong(struct store *store, const struct rules *rules, const struct store_device *device,
+static enum status refuse_wrong(const struct question *question, const struct store_device *device,
                                 struct verdict *verdict)
 {
     const int64_t tries = device->credential.wrong_tries + 1;
 
-    TRY(store_credential_count_wrong(store, device->id));
+    TRY(store_credential_count_wrong(question->store, device->id));
     return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "wrong password, try %lld%s", (long long)tries,
-                  tries == rules->config->password_tries ? ": the user is locked now" : "");
+                  tries == question->rules->config->password_tries ? ": the user is locked now" : "");
 }
 
 /* A locked user's password is not tried, so that guessing at one that a person chose cannot keep us busy
@@ -42,13 +77,15 @@ static enum status check_unlocked(const struct rules *rules, const struct store_
 
 /* Every way leads to the same answer, and a generated password through the same hash.  (scrypt takes its
  * time: that a user's password was chosen can be measured.  SECURITY.md says so.) */
-static enum status by_password(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
-                               struct applicant *out, struct verdict *verdict)
+static enum status by_password(const struct question *question, struct applicant *out, struct verdict *verdict)
 {
+    const struct rules *rules = question->rules;
+    const struct ipc_enrol *enrol = question->enrol;
     const struct store_credential *credential = &out->device.credential;
     bool right = false;
 
-    TRY(store_device_find_username(store, enrol->username, &out->device));
+    TRY(store_device_find_username(question->store, enrol->username, &out->device));
+    TRY(check_rate(question, RATE_CLAIMS, enrol->username, verdict));
     TRY(check_unlocked(rules, credential, verdict));
     TRY(credential_check(&rules->key, credential, enrol->username, enrol->password, &right));
     if (!out->device.id)
@@ -56,7 +93,7 @@ static enum status by_password(struct store *store, const struct rules *rules, c
                       (const char *)enrol->username.ptr);
     if (credential->kind == 0)
         return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "the user has no password");
-    return right ? OK : refuse_wrong(store, rules, &out->device, verdict);
+    return right ? OK : refuse_wrong(question, &out->device, verdict);
 }
 
 /* --- By a certificate of ours ------------------------------------------------------ */
@@ -108,9 +145,11 @@ static enum status check_known(const struct known *known, int64_t now_s, struct 
 }
 
 /* A password beside the certificate is not needed, but it must not be wrong. */
-static enum status check_second(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
-                                const struct store_device *device, struct verdict *verdict)
+static enum status check_second(const struct question *question, const struct store_device *device,
+                                struct verdict *verdict)
 {
+    const struct rules *rules = question->rules;
+    const struct ipc_enrol *enrol = question->enrol;
     const struct span username = span_of_text(device->username);
     bool right = false;
 
@@ -121,20 +160,21 @@ static enum status check_second(struct store *store, const struct rules *rules, 
                       device->name, shown(enrol->username), (const char *)enrol->username.ptr);
     TRY(check_unlocked(rules, &device->credential, verdict));
     TRY(credential_check(&rules->key, &device->credential, username, enrol->password, &right));
-    return right ? OK : refuse_wrong(store, rules, device, verdict);
+    return right ? OK : refuse_wrong(question, device, verdict);
 }
 
-static enum status by_certificate(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
-                                  int64_t now_s, struct applicant *out, struct verdict *verdict)
+enum status authenticate_by_certificate(const struct question *question, struct applicant *out,
+                                        struct verdict *verdict)
 {
     AUTO(cert_freep) struct cert *cert = NULL;
-    struct known known = { .der = enrol->proof };
+    struct store *store = question->store;
+    struct known known = { .der = question->enrol->proof };
 
-    const enum status parsed = cert_parse(enrol->proof, &cert);
+    const enum status parsed = cert_parse(question->enrol->proof, &cert);
     if (parsed != OK)
         return refuse_openly(verdict, parsed, "the certificate that signed the request: %s", fail_text());
     TRY(store_certificate_find_serial(store, cert_get_serial(cert), note_known, &known));
-    TRY(check_known(&known, now_s, verdict));
+    TRY(check_known(&known, question->now_s, verdict));
     TRY(store_device_find(store, known.device, &out->device));
     if (!out->device.id || out->device.state != DEVICE_ACTIVE)
         return refuse(verdict, REFUSED, "the device may not enrol",
@@ -144,22 +184,50 @@ static enum status by_certificate(struct store *store, const struct rules *rules
         return refuse(verdict, REFUSED, "the device may not enrol",
                       "the certificate that signed the request belongs to an earlier device of the name %s",
                       out->device.name);
+    TRY(check_rate(question, RATE_PROOFS, span_of_text(out->device.username), verdict));
     out->proof = known.id;
     sha256(cert_get_spki(cert), out->proof_key_hash);
     out->proof_not_before_s = known.not_before_s;
     out->proof_not_after_s = known.not_after_s;
     TRY(buf_set(&out->proof_subject, cert_get_subject(cert)));
     TRY(buf_set(&out->proof_san, cert_get_subject_alt_name(cert)));
-    return check_second(store, rules, enrol, &out->device, verdict);
+    return check_second(question, &out->device, verdict);
 }
 
-enum status authenticate(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
-                         int64_t now_s, struct applicant *out, struct verdict *verdict)
+/* --- The table ----------------------------------------------------------------------- */
+
+static bool is_signed_by_itself(const struct ipc_enrol *enrol)
 {
-    if (enrol->proof.len)
-        return by_certificate(store, rules, enrol, now_s, out, verdict);
     /* RFC 8894 s3.3.1.2: a RenewalReq is signed with the existing certificate. */
-    if (enrol->message_type == SCEP_RENEWAL_REQ)
+    return enrol->proof.len == 0 && enrol->message_type != SCEP_RENEWAL_REQ;
+}
+
+static bool is_signed_by_ours(const struct ipc_enrol *enrol)
+{
+    return enrol->proof.len != 0;
+}
+
+/* Which requests an authenticator is for, and how it judges them.  For each request at most one of them is:
+ * what one has refused is never offered to another. */
+static const struct {
+    bool (*serves)(const struct ipc_enrol *enrol);
+    enum status (*judge)(const struct question *question, struct applicant *out, struct verdict *verdict);
+} authenticators[AUTHENTICATOR_COUNT] = {
+    [AUTHENTICATOR_PASSWORD] = { is_signed_by_itself, by_password },
+    [AUTHENTICATOR_CERTIFICATE] = { is_signed_by_ours, authenticate_by_certificate },
+};
+
+enum status authenticate(const struct question *question, struct applicant *out, struct verdict *verdict)
+{
+    const struct config_path *path = question->path;
+
+    for (size_t i = 0; i < path->authenticators_count; i++) {
+        const enum authenticator which = path->authenticators[i];
+        if (authenticators[which].serves(question->enrol))
+            return authenticators[which].judge(question, out, verdict);
+    }
+    if (question->enrol->message_type == SCEP_RENEWAL_REQ && !question->enrol->proof.len)
         return refuse_openly(verdict, REFUSED, "renewal must be signed with the certificate to be renewed");
-    return by_password(store, rules, enrol, out, verdict);
+    return refuse_openly(verdict, REFUSED, "this path does not take requests that are signed %s",
+                         question->enrol->proof.len ? "with a certificate of this CA" : "with the request's own key");
 }

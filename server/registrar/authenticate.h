@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who sends this request?  Either username and password say so, or a certificate of ours that the
- * request was signed with.
+ * Who sends this request?  Username and password say so, or a certificate of ours that the request was
+ * signed with: what counts is the path's to say, and nothing else does.
  */
 #pragma once
 
@@ -22,12 +22,24 @@ struct applicant {
 
 void applicant_clear(struct applicant *applicant);
 
-/* Authenticate the sender of an `enrol`.
+/* What is judged, and by what; everything lent. */
+struct question {
+    struct store *store;
+    const struct rules *rules;
+    const struct config_path *path;
+    const struct ipc_enrol *enrol;
+    int64_t now_s;
+};
+
+/* Authenticate the sender of an `enrol` by the first of the path's authenticators that is for such requests.
  *
  *   out       zeroed; the device is filled as far as it was found
  *   verdict   filled unless OK
  *
  * OK says who it is, not that he may have what he asks for.
- * REFUSED BAD_INPUT  not shown     FAULT  ledger or libcrypto */
-MUST_USE enum status authenticate(struct store *store, const struct rules *rules, const struct ipc_enrol *enrol,
-                                  int64_t now_s, struct applicant *out, struct verdict *verdict);
+ * REFUSED BAD_INPUT  not shown, or no authenticator of the path is for it, or too often     FAULT  ledger or libcrypto */
+MUST_USE enum status authenticate(const struct question *question, struct applicant *out, struct verdict *verdict);
+
+/* The same by `proof` alone, whatever authenticators the path has: for what is no enrolment. */
+MUST_USE enum status authenticate_by_certificate(const struct question *question, struct applicant *out,
+                                                 struct verdict *verdict);

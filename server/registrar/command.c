@@ -8,7 +8,7 @@ static const struct command commands[] = {
     { "device.list", command_device_list, { "template", "after", "limit" } },
     { "device.show", command_device_show, { "name" } },
     { "device.remove", command_device_remove, { "name" } },
-    { "password.issue", command_password_issue, { "device", "lifetime_s", "password" } },
+    { "password.issue", command_password_issue, { "device", "lifetime_s", "password", "lasting" } },
     { "password.unlock", command_password_unlock, { "device" } },
     { "certificate.list", command_certificate_list, { "device", "state", "after", "limit" } },
     { "certificate.show", command_certificate_show, { "serial" } },
@@ -71,6 +71,16 @@ enum status argument_text(const struct call *call, const char *name, bool needed
     if (value && !json_is_null(value) && !json_is_string(value))
         return fail(BAD_INPUT, "\"%s\" is not a text", name);
     return needed ? fail(BAD_INPUT, "\"%s\" is missing", name) : OK;
+}
+
+enum status argument_truth(const struct call *call, const char *name, bool *out)
+{
+    const json_t *value = json_object_get(call->arguments, name);
+
+    if (value && !json_is_boolean(value))
+        return fail(BAD_INPUT, "\"%s\" is neither true nor false", name);
+    *out = json_is_true(value);
+    return OK;
 }
 
 enum status argument_number(const struct call *call, const char *name, int64_t least, int64_t otherwise, int64_t *out)

@@ -75,6 +75,9 @@ MUST_USE enum status command_status(struct call *call);
 /* A text; NULL in *out when it is absent and not needed. */
 MUST_USE enum status argument_text(const struct call *call, const char *name, bool needed, const char **out);
 
+/* True or false; false when it is absent. */
+MUST_USE enum status argument_truth(const struct call *call, const char *name, bool *out);
+
 /* A whole number from `least` up; `otherwise` when it is absent. */
 MUST_USE enum status argument_number(const struct call *call, const char *name, int64_t least, int64_t otherwise,
                                      int64_t *out);

@@ -36,6 +36,7 @@ static enum status issue(struct call *call, const struct store_device *device, c
     char when[CLOCK_TEXT_BYTES];
     int64_t lifetime_s = 0;
 
+    TRY(argument_truth(call, "lasting", &credential.lasting));
     TRY(argument_number(call, "lifetime_s", 1, call->registrar->rules.config->password_lifetime_s, &lifetime_s));
     if (lifetime_s > LIFETIME_MOST_S)
         return fail(BAD_INPUT, "\"lifetime_s\" is more than ten years");
@@ -43,10 +44,11 @@ static enum status issue(struct call *call, const struct store_device *device, c
     credential.expires_s = call->now_s + lifetime_s;
     clock_format_utc(credential.expires_s, when);
     TRY(store_credential_put(store, device->id, &credential));
-    TRY(note_event(store, call->now_s, &note, "%s, good until %s",
-                   credential.kind == CREDENTIAL_CHOSEN ? "chosen by the operator" : "generated", when));
-    call->answer = json_pack("{s:s, s:s, s:s, s:I}", "device", device->name, "username", device->username, "password",
-                             password, "expires_s", (json_int_t)credential.expires_s);
+    TRY(note_event(store, call->now_s, &note, "%s, good %suntil %s",
+                   credential.kind == CREDENTIAL_CHOSEN ? "chosen by the operator" : "generated",
+                   credential.lasting ? "for any number of certificates " : "", when));
+    call->answer = json_pack("{s:s, s:s, s:s, s:b, s:I}", "device", device->name, "username", device->username, "password",
+                             password, "lasting", credential.lasting, "expires_s", (json_int_t)credential.expires_s);
     return call->answer ? OK : fail(BAD_INPUT, "the password is not UTF-8");
 }
 

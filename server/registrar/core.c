@@ -63,9 +63,11 @@ static enum status carry_out_refuse(struct registrar *registrar, const struct se
     const struct ipc_decision decision = { .exchange = enrol->exchange,
                                            .status = (uint8_t)verdict->status,
                                            .fail_info = verdict->fail_info,
+                                           .retry_after_s = verdict->retry_after_s,
                                            .text = span_of_text(verdict->text) };
 
-    TRY(note_event(registrar->store, sender->now_s, &note, "%s", verdict->reason));
+    if (!verdict->unrecorded)
+        TRY(note_event(registrar->store, sender->now_s, &note, "%s", verdict->reason));
     return send_decision(registrar, sender->number, &decision);
 }
 

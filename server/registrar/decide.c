@@ -97,12 +97,13 @@ static enum status read_request(const struct desk *desk, struct request *request
 
 /* --- Was it asked before? -------------------------------------------------------------- */
 
-/* Shown by the same password, which then names that enrolment, or by the same certificate. */
+/* Shown by the same password, which then names that enrolment or is a lasting one, or by the same certificate. */
 static bool same_proof(const struct applicant *applicant, const struct store_repeat *repeat)
 {
     if (applicant->proof)
         return repeat->proof == applicant->proof;
-    return repeat->proof == 0 && applicant->device.credential.enrolment == repeat->id;
+    return repeat->proof == 0 &&
+           (applicant->device.credential.lasting || applicant->device.credential.enrolment == repeat->id);
 }
 
 /* `*done` when the verdict is the one that was given before. */
@@ -135,10 +136,8 @@ static enum status look_for_key(const struct desk *desk, struct request *request
 
 /* --- May it? ------------------------------------------------------------------------------ */
 
-static enum status check_password_unused(const struct desk *desk, const struct applicant *applicant)
+static enum status check_password_unused(const struct desk *desk, const struct store_credential *credential)
 {
-    const struct store_credential *credential = &applicant->device.credential;
-
     if (credential->enrolment_state == ENROLMENT_ISSUED)
         return refuse(desk->verdict, REFUSED, TEXT_NOT_ACCEPTED,
                       "password used before: it was burned by enrolment %lld with another key or transaction",
@@ -151,6 +150,16 @@ static enum status check_password_unused(const struct desk *desk, const struct a
         return refuse(desk->verdict, REFUSED, TEXT_NOT_ACCEPTED,
                       "password used before: it is reserved by enrolment %lld, which waits for approval",
                       (long long)credential->enrolment);
+    return OK;
+}
+
+/* What the operator has rejected burns a lasting password too. */
+static enum status check_password(const struct desk *desk, const struct applicant *applicant)
+{
+    const struct store_credential *credential = &applicant->device.credential;
+
+    if (!credential->lasting)
+        TRY(check_password_unused(desk, credential));
     if (credential->enrolment_state == ENROLMENT_REJECTED)
         return refuse(desk->verdict, REFUSED, TEXT_NOT_ACCEPTED,
                       "password used before: it was burned by enrolment %lld, which was rejected",
@@ -259,7 +268,7 @@ static enum status authorise(const struct desk *desk, struct request *request)
 {
     TRY(find_template(desk, request));
     if (request->applicant.proof == 0) {
-        TRY(check_password_unused(desk, &request->applicant));
+        TRY(check_password(desk, &request->applicant));
         return make_names(desk, request);
     }
     TRY(check_renewal_time(desk, request));
@@ -348,7 +357,8 @@ static enum status weigh(const struct desk *desk, struct request *request)
     bool done = false;
 
     TRY(find_path(desk, request));
-    TRY(authenticate(desk->store, desk->rules, request->enrol, desk->now_s, applicant, desk->verdict));
+    const struct question question = { desk->store, desk->rules, request->path, request->enrol, desk->now_s };
+    TRY(authenticate(&question, applicant, desk->verdict));
     TRY(read_request(desk, request));
     TRY(look_for_key(desk, request, &done));
     if (done)

@@ -88,6 +88,9 @@ static void make_config(struct fixture *f)
         config->paths[i].templates_count = 1;
         config->paths[i].username_forms[0] = USERNAME_DNS;
         config->paths[i].username_forms_count = 1;
+        config->paths[i].authenticators[0] = AUTHENTICATOR_PASSWORD;
+        config->paths[i].authenticators[1] = AUTHENTICATOR_CERTIFICATE;
+        config->paths[i].authenticators_count = 2;
     }
     config->templates_count = 2;
     config->paths_count = 2;
@@ -179,6 +182,7 @@ static enum status catch(void *context, enum ipc_role to, uint32_t number, const
     decision->exchange = message->decision.exchange;
     decision->status = (enum status)message->decision.status;
     decision->fail_info = message->decision.fail_info;
+    decision->retry_after_s = message->decision.retry_after_s;
     assert_int_equal(span_to_text(message->decision.text, decision->text, sizeof decision->text), OK);
     return buf_set(&decision->certificate, message->decision.certificate);
 }

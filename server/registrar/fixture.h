@@ -16,6 +16,7 @@ struct fixture_decision {
     int64_t exchange;
     enum status status;
     uint8_t fail_info;
+    uint32_t retry_after_s;
     char text[CLIENT_TEXT_BYTES];
     struct buf certificate;
 };

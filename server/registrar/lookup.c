@@ -47,7 +47,8 @@ static enum status weigh(struct store *store, const struct rules *rules, const s
         return refuse_openly(verdict, REFUSED, "there is no such enrolment path");
     if (lookup->proof.len == 0)
         return refuse_openly(verdict, REFUSED, "a GetCert has to be signed with a certificate that this CA has issued");
-    const enum status status = authenticate(store, rules, &asks, now_s, &applicant, verdict);
+    const enum status status = authenticate_by_certificate(&(struct question){ store, rules, path, &asks, now_s },
+                                                           &applicant, verdict);
     snprintf(verdict->device, sizeof verdict->device, "%s", applicant.device.name);
     TRY(status);
     struct wanted wanted = { rules->config->authorities[path->authority].name, verdict };

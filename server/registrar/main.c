@@ -48,6 +48,15 @@ static enum status open_ledger(struct house *house)
     return registrar_init(&house->registrar, clock_now_s());
 }
 
+/* Nobody else sees them: the descriptor is not kept. */
+static enum status open_rates(struct house *house)
+{
+    AUTO(fd_closep) int fd = -1;
+
+    TRY(rates_create(&fd));
+    return rates_open(fd, &house->registrar.rules.user_rates);
+}
+
 static enum status open_socket(struct house *house)
 {
     char path[PATH_MAX];
@@ -90,6 +99,7 @@ static enum status run(const struct role *role, struct house *house)
 {
     TRY(config_load(role->directory, &house->config));
     TRY(open_ledger(house));
+    TRY(open_rates(house));
     TRY(open_socket(house));
     priority_set(PRIORITY_FIRST);
     TRY(enter_jail(house));

@@ -59,5 +59,7 @@ void rules_clear(struct rules *rules)
         name_constraints_free(rules->authorities[i].constraints);
         rules->authorities[i].constraints = NULL;
     }
+    rates_close(rules->user_rates);
+    rules->user_rates = NULL;
     explicit_bzero(&rules->key, sizeof rules->key);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What decisions are made by, beside the ledger: the configuration, the CAs' certificates, and the key
- * that passwords are hashed with.  Read once, before the jail.
+ * that passwords are hashed with.  Read once, before the jail.  Only what users have spent of their rates
+ * changes.
  */
 #pragma once
 
 #include "lib/config/config.h"
+#include "lib/rate/rate.h"
 #include "server/registrar/credential.h"
 
 struct authority {
@@ -19,6 +21,7 @@ struct rules {
     const struct config *config; /* lent */
     struct authority authorities[CONFIG_AUTHORITIES_MAX]; /* in the configuration's order */
     struct credential_key key;
+    struct rates *user_rates; /* what users have spent; NULL: nobody counts */
 };
 
 /* Read the authorities' certificates and enter them in the ledger.

@@ -21,6 +21,8 @@ struct verdict {
     enum verdict_kind kind;
     enum status status;
     uint8_t fail_info;
+    unsigned retry_after_s; /* of REFUSE, not 0: only for so long, and no CertRep says it but HTTP 429 */
+    bool unrecorded;        /* of REFUSE: one of a burst that is an event already */
     char text[CLIENT_TEXT_BYTES];  /* tells nothing that helps an attacker */
     char reason[REASON_BYTES];     /* for the operator */
     char device[STORE_NAME_BYTES]; /* "" while it is unknown */

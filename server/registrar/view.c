@@ -38,11 +38,13 @@ static const char *device_state(const struct rules *rules, const struct store_de
 
 static const char *password_state(const struct store_credential *credential, int64_t now_s)
 {
+    const enum enrolment_state used = credential->enrolment_state;
+
     if (credential->kind == 0)
         return "none";
-    if (credential->enrolment_state == ENROLMENT_ISSUED || credential->enrolment_state == ENROLMENT_REJECTED)
+    if (used == ENROLMENT_REJECTED || (used == ENROLMENT_ISSUED && !credential->lasting))
         return "burned";
-    if (credential->enrolment_state == ENROLMENT_OPEN || credential->enrolment_state == ENROLMENT_PENDING)
+    if ((used == ENROLMENT_OPEN || used == ENROLMENT_PENDING) && !credential->lasting)
         return "reserved";
     return now_s >= credential->expires_s ? "expired" : "ready";
 }
@@ -51,11 +53,11 @@ json_t *view_device(const struct rules *rules, const struct store_device *device
 {
     const struct store_credential *credential = &device->credential;
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:I}", "name", device->name, "template",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:b, s:I}", "name", device->name, "template",
                      device->template, "path", device->path, "username", device->username, "state",
                      device_state(rules, device), "added_s", (json_int_t)device->added_s, "certificates",
                      (json_int_t)device->certificates_count, "wrong_tries", (json_int_t)credential->wrong_tries,
-                     "password", password_state(credential, now_s), "password_expires_s",
+                     "password", password_state(credential, now_s), "password_lasting", credential->lasting, "password_expires_s",
                      (json_int_t)credential->expires_s);
 }
 

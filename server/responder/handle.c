@@ -415,6 +415,15 @@ static enum scep_fail_info known_fail_info(uint8_t info)
     return info <= SCEP_BAD_CERT_ID ? (enum scep_fail_info)info : SCEP_BAD_REQUEST;
 }
 
+/* The registrar has counted, and recorded it. */
+static void answer_too_many_decided(const struct enrolment *e, const char *text, unsigned wait_s)
+{
+    char why[ENROLMENT_TEXT_BYTES + 64];
+
+    snprintf(why, sizeof why, "%s; try again in %u s", text, wait_s);
+    answer_too_many(e->exchange, why, wait_s);
+}
+
 static void answer_decision(const struct enrolment *e, const struct ipc_decision *decision)
 {
     char text[ENROLMENT_TEXT_BYTES + 1];
@@ -432,7 +441,10 @@ static void answer_decision(const struct enrolment *e, const struct ipc_decision
     case BAD_INPUT:
     case BAD_PROOF:
     case REFUSED:
-        answer_failure(e, known_fail_info(decision->fail_info), text);
+        if (decision->retry_after_s)
+            answer_too_many_decided(e, text, decision->retry_after_s);
+        else
+            answer_failure(e, known_fail_info(decision->fail_info), text);
         return;
     case FAULT:
         break;

@@ -376,6 +376,23 @@ static void every_other_decision_becomes_what_the_table_says(void **state)
     }
 }
 
+static void a_decision_to_come_again_is_a_429_with_retry_after(void **state)
+{
+    struct desk *desk = *state;
+
+    post_wish(desk, "/scep/device", &plain_wish);
+    const struct ipc_enrol enrol = next_message(desk, IPC_KIND_enrol).enrol;
+    registrar_decide(desk->responder, &desk->registrar,
+                     &(struct ipc_decision){ .exchange = enrol.exchange,
+                                             .status = REFUSED,
+                                             .retry_after_s = 17,
+                                             .text = SPAN_LITERAL("too often") });
+    assert_int_equal(desk->exchange.answers, 1);
+    assert_int_equal(desk->exchange.status, 429);
+    assert_int_equal(desk->exchange.retry_after_s, 17);
+    assert_says(desk, "too often; try again in 17 s");
+}
+
 static void a_decision_for_nobody_changes_nothing(void **state)
 {
     struct desk *desk = *state;
@@ -902,6 +919,7 @@ int main(void)
         AT_DESK(a_decision_ok_becomes_a_certrep_with_the_certificate),
         AT_DESK(a_certrep_carries_the_chain_where_the_path_says_so),
         AT_DESK(every_other_decision_becomes_what_the_table_says),
+        AT_DESK(a_decision_to_come_again_is_a_429_with_retry_after),
         AT_DESK(a_decision_for_nobody_changes_nothing),
         AT_DESK(a_message_by_get_is_read_however_it_is_spelled),
         AT_DESK(a_post_without_an_operation_is_a_pkioperation),

@@ -164,6 +164,21 @@ def test_a_chosen_password_works_once_too(server, device, tmp_path):
     assert refused(server.enrol(device))
 
 
+def test_a_lasting_password_is_good_for_more_than_one_certificate_until_it_ends(server, device):
+    device.password = server.issue_password(device.name, "--lasting", "--lifetime", "6s")
+    first = server.message(device)
+    issued = server.exchange(first).certs[0]
+    device.key, device.cert = scepmsg.new_key(), None
+    assert server.enrol(device).status == 0
+    assert server.exchange(first).certs[0] == issued, "the same request, the same certificate"
+    assert len(server.certificates(device=device.name)) == 2
+    state = server.device_state(device.name)
+    assert (state["password"], state["password_lasting"]) == ("ready", True)
+    time.sleep(6.1)
+    device.key, device.cert = scepmsg.new_key(), None
+    assert refused(server.enrol(device))
+
+
 def test_no_secret_stands_in_the_log_or_in_the_files(server):
     secrets = []
     for i in range(3):

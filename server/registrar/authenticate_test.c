@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/registrar/fixture.h"
+
+#include "lib/base/test.h"
+#include "lib/scep/scep.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static struct fixture_request first(const char *username, const char *password)
+{
+    return (struct fixture_request){ .username = username, .password = password };
+}
+
+static void assert_refused(const struct fixture_decision *decision, const char *words)
+{
+    assert_non_null(decision);
+    assert_int_equal(decision->status, REFUSED);
+    assert_int_equal(decision->certificate.len, 0);
+    if (!strstr(decision->text, words))
+        print_error("\"%s\" does not say \"%s\"\n", decision->text, words);
+    assert_non_null(strstr(decision->text, words));
+}
+
+static void assert_event(struct fixture *f, const char *words)
+{
+    if (!strstr(fixture_newest_event(f), words))
+        print_error("\"%s\" does not say \"%s\"\n", fixture_newest_event(f), words);
+    assert_non_null(strstr(fixture_newest_event(f), words));
+}
+
+/* The path takes this and nothing else. */
+static void take_only(struct fixture *f, enum authenticator which)
+{
+    f->config->paths[0].authenticators[0] = which;
+    f->config->paths[0].authenticators_count = 1;
+}
+
+static struct fixture_request renewal(const struct fixture_decision *decision, uint32_t message_type)
+{
+    return (struct fixture_request){ .message_type = message_type, .transaction = "t2", .subject = "CN=gw-1", .key = 1,
+                                     .username = "", .password = "", .proof = buf_span(&decision->certificate) };
+}
+
+/* --- Which are tried --------------------------------------------------------------------- */
+
+static void a_path_without_authenticators_lets_nobody_in(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    f->config->paths[0].authenticators_count = 0;
+    const struct fixture_request request = first("gw-1", password);
+    assert_refused(fixture_ask(f, &request), "this path does not take requests");
+    assert_int_equal(f->issues_count, 0);
+}
+
+static void a_path_of_passwords_alone_takes_no_certificate(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    take_only(f, AUTHENTICATOR_PASSWORD);
+    fixture_add_device(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    assert_int_equal(decision->status, OK);
+    for (uint32_t i = 0; i < 2; i++) {
+        request = renewal(decision, i ? SCEP_RENEWAL_REQ : SCEP_PKCS_REQ);
+        assert_refused(fixture_ask(f, &request), "signed with a certificate of this CA");
+    }
+    assert_int_equal(f->issues_count, 1);
+}
+
+static void a_path_of_certificates_alone_takes_no_password(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    assert_int_equal(decision->status, OK);
+    take_only(f, AUTHENTICATOR_CERTIFICATE);
+    request = first("gw-1", "wrong");
+    request.transaction = "t3";
+    assert_refused(fixture_ask(f, &request), "with the request's own key");
+    request = renewal(decision, SCEP_RENEWAL_REQ);
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+}
+
+static void what_one_authenticator_refuses_is_not_offered_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+    json_t *answer = NULL;
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1'}", &answer), OK);
+    request = renewal(decision, SCEP_PKCS_REQ);
+    request.username = "gw-1";
+    request.password = json_string_value(json_object_get(answer, "password"));
+    f->now_s += 2 * INT64_C(31536000);
+    assert_refused(fixture_ask(f, &request), "expired");
+    json_decref(answer);
+}
+
+static void a_wrong_challenge_in_a_renewal_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    request = renewal(decision, SCEP_RENEWAL_REQ);
+    request.username = "gw-1";
+    request.password = "wrong";
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_event(f, "wrong password");
+    request.username = "gw-2";
+    request.password = password;
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_int_equal(f->issues_count, 1);
+}
+
+/* --- Passwords that last ------------------------------------------------------------------- */
+
+static void issue_lasting(struct fixture *f, const char *device, char password[CREDENTIAL_GENERATED_BYTES])
+{
+    char command[200];
+    json_t *answer = NULL;
+
+    snprintf(command, sizeof command, "{'command': 'password.issue', 'device': '%s', 'lasting': true}", device);
+    assert_int_equal(fixture_command(f, command, &answer), OK);
+    assert_true(json_is_true(json_object_get(answer, "lasting")));
+    snprintf(password, CREDENTIAL_GENERATED_BYTES, "%s", json_string_value(json_object_get(answer, "password")));
+    json_decref(answer);
+}
+
+static void assert_password(struct fixture *f, const char *state)
+{
+    json_t *answer = NULL;
+
+    assert_int_equal(fixture_command(f, "{'command': 'device.show', 'name': 'gw-1'}", &answer), OK);
+    const json_t *device = json_object_get(answer, "device");
+    assert_string_equal(json_string_value(json_object_get(device, "password")), state);
+    assert_true(json_is_true(json_object_get(device, "password_lasting")));
+    json_decref(answer);
+}
+
+static void a_lasting_password_gives_many_certificates_until_it_ends(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    issue_lasting(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    for (unsigned i = 0; i < 3; i++) {
+        request.key = i;
+        assert_int_equal(fixture_ask(f, &request)->status, OK);
+    }
+    assert_int_equal(f->issues_count, 3);
+    assert_password(f, "ready");
+    f->now_s += f->config->password_lifetime_s;
+    request.transaction = "late";
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_event(f, "the password has expired");
+    assert_password(f, "expired");
+}
+
+static void a_repeat_with_a_lasting_password_gets_the_same_certificate(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    issue_lasting(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *one = fixture_ask(f, &request);
+    request.key = 1;
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+    request.key = 0;
+    const struct fixture_decision *again = fixture_ask(f, &request);
+    assert_int_equal(again->status, OK);
+    assert_true(span_equal(buf_span(&one->certificate), buf_span(&again->certificate)));
+    assert_event(f, "repeated: the same certificate again");
+    assert_int_equal(f->issues_count, 2);
+}
+
+static void a_lasting_password_locks_and_a_new_one_ends_it(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES], once[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", once);
+    issue_lasting(f, "gw-1", password);
+    const struct fixture_request wrong = first("gw-1", once);
+    for (int i = 0; i < 10; i++)
+        assert_refused(fixture_ask(f, &wrong), TEXT_NOT_ACCEPTED);
+    const struct fixture_request right = first("gw-1", password);
+    assert_refused(fixture_ask(f, &right), TEXT_NOT_ACCEPTED);
+    assert_int_equal(fixture_command(f, "{'command': 'password.unlock', 'device': 'gw-1'}", NULL), OK);
+    assert_int_equal(fixture_ask(f, &right)->status, OK);
+    assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1'}", NULL), OK);
+    assert_refused(fixture_ask(f, &right), TEXT_NOT_ACCEPTED);
+    assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1', 'lasting': 1}", NULL), BAD_INPUT);
+}
+
+static void a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejection_burns_it(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    f->config->paths[0].needs_approval = true;
+    fixture_add_device(f, "gw-1", password);
+    issue_lasting(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", password);
+    assert_int_equal(fixture_ask(f, &request)->status, PENDING);
+    request.key = 1;
+    assert_int_equal(fixture_ask(f, &request)->status, PENDING);
+    assert_password(f, "ready");
+    assert_int_equal(fixture_command(f, "{'command': 'enrolment.reject', 'id': 2, 'reason': 'no'}", NULL), OK);
+    assert_password(f, "burned");
+    request.key = 2;
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+}
+
+/* --- How often ---------------------------------------------------------------------------------- */
+
+static void limit_users(struct fixture *f, unsigned per_minute)
+{
+    int fd = -1;
+
+    f->config->paths[0].user_rate_per_minute = per_minute;
+    rates_close(f->registrar.rules.user_rates);
+    assert_int_equal(rates_create(&fd), OK);
+    assert_int_equal(rates_open(fd, &f->registrar.rules.user_rates), OK);
+    close(fd);
+}
+
+static void a_user_who_asks_too_often_waits_and_his_password_is_not_looked_at(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    limit_users(f, 3);
+    struct fixture_request request = first("gw-1", "wrong");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(fixture_ask(f, &request)->retry_after_s, 0);
+    assert_event(f, "wrong password, try 3");
+    for (int i = 0; i < 20; i++) { /* more than would lock */
+        const struct fixture_decision *decision = fixture_ask(f, &request);
+        assert_refused(decision, "too many requests of this user");
+        assert_in_range(decision->retry_after_s, 15, 20);
+    }
+    request.password = password;
+    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+    limit_users(f, 3); /* a minute later */
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+}
+
+static void a_burst_of_one_user_is_one_event(void **state)
+{
+    struct fixture *f = *state;
+
+    limit_users(f, 1);
+    const struct fixture_request request = first("gw-1", "wrong");
+    (void)fixture_ask(f, &request);
+    const int64_t before = store_event_newest(f->store);
+    for (int i = 0; i < 20; i++)
+        (void)fixture_ask(f, &request);
+    assert_int_equal(store_event_newest(f->store), before + 1);
+    assert_event(f, "too many requests of the user \"gw-1\"");
+}
+
+static void who_only_says_his_name_does_not_spend_what_its_owner_has(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    fixture_add_device(f, "gw-2", (char[CREDENTIAL_GENERATED_BYTES]){ 0 });
+    struct fixture_request request = first("gw-1", password);
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    limit_users(f, 2);
+    const struct fixture_request claim = first("gw-1", "wrong");
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(fixture_ask(f, &claim)->status, REFUSED);
+    request = renewal(decision, SCEP_RENEWAL_REQ);
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+    const struct fixture_request other = first("gw-2", "wrong");
+    assert_refused(fixture_ask(f, &other), TEXT_NOT_ACCEPTED);
+}
+
+/* Else the answer would tell which there are. */
+static void a_user_who_does_not_exist_has_the_same_rate(void **state)
+{
+    struct fixture *f = *state;
+
+    limit_users(f, 2);
+    const struct fixture_request request = first("nobody", "wrong");
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_path_without_authenticators_lets_nobody_in),
+        TEST(a_path_of_passwords_alone_takes_no_certificate),
+        TEST(a_path_of_certificates_alone_takes_no_password),
+        TEST(what_one_authenticator_refuses_is_not_offered_to_the_next),
+        TEST(a_wrong_challenge_in_a_renewal_is_refused),
+        TEST(a_lasting_password_gives_many_certificates_until_it_ends),
+        TEST(a_repeat_with_a_lasting_password_gets_the_same_certificate),
+        TEST(a_lasting_password_locks_and_a_new_one_ends_it),
+        TEST(a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejection_burns_it),
+        TEST(a_user_who_asks_too_often_waits_and_his_password_is_not_looked_at),
+        TEST(a_burst_of_one_user_is_one_event),
+        TEST(who_only_says_his_name_does_not_spend_what_its_owner_has),
+        TEST(a_user_who_does_not_exist_has_the_same_rate),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""By what a request may show who sends it: what a path says, and nothing else."""
+
+import re
+
+import scepmsg
+from server import MUSTERD, run
+
+
+def refused(reply):
+    return (reply.status, reply.fail_info) == (2, 2)
+
+
+def renewal(server, device, issued, **more):
+    """A request for a new key, signed with the certificate; without a password unless `more` says so."""
+    old_key, device.key = device.key, scepmsg.new_key()
+    more.setdefault("password", None)
+    return scepmsg.Message(key=old_key, cert=issued, recipients=[server.ra_cert()],
+                           data=server.request_for(device, **more), message_type=17)
+
+
+def test_a_path_of_passwords_does_not_renew(new_server):
+    server = new_server()
+    server.set_in("path device", "authenticators", "{password}")
+    server.start()
+    device = server.add_device("once")
+    issued = server.enrol(device).certs[0]
+    reply = server.exchange(renewal(server, device, issued))
+    assert refused(reply) and "this path does not take requests" in reply.text
+    assert len(server.certificates(device=device.name)) == 1
+
+
+def test_a_path_of_certificates_only_renews(new_server):
+    server = new_server()
+    server.start()
+    device = server.add_device("renewer")
+    issued = server.enrol(device).certs[0]
+    server.stop()
+    server.set_in("path device", "authenticators", "{certificate}")
+    server.start()
+    late = server.add_device("late")
+    assert refused(server.enrol(late)), "a good password, on a path that takes none"
+    assert server.device_state(late.name)["password"] == "ready"
+    assert server.exchange(renewal(server, device, issued)).status == 0
+
+
+def test_a_renewal_with_a_wrong_challenge_is_refused(server, device):
+    issued = server.enrol(device).certs[0]
+    assert refused(server.exchange(renewal(server, device, issued, password="not-the-password")))
+    assert len(server.certificates(device=device.name)) == 1
+
+
+def test_a_renewal_that_adds_a_name_is_refused(server, device):
+    issued = server.enrol(device).certs[0]
+    names = [f"DNS:{device.username}", "DNS:somebody-else.example.net"]
+    assert refused(server.exchange(renewal(server, device, issued, san=names)))
+    assert len(server.certificates(device=device.name)) == 1
+
+
+def test_an_unknown_authenticator_is_named_with_its_line(new_server):
+    server = new_server()
+    server.set_in("path device", "authenticators", "{password, guess}")
+    done = run(MUSTERD, "check", server.directory, ok=False)
+    assert done.returncode != 0 and re.search(r"musterd.conf:\d+: authenticators is \"guess\"", done.stderr)
