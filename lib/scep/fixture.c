@@ -261,7 +261,7 @@ static void put_body(struct der_writer *der, const struct forge *forge, const st
     put_content(der, forge, content);
     if (forge->certificates.len)
         der_put_raw(der, forge->certificates);
-    else
+    else if (!forge->is_without_certificates)
         der_put(der, DER_CONTEXT_CONSTRUCTED(0), buf_span(&signer->der));
     const size_t signers = der_open(der, DER_SET);
     for (size_t i = 0; i < (forge->signer_count ? forge->signer_count : 1); i++)

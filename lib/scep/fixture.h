@@ -55,6 +55,7 @@ struct forge {
     enum digest digest;               /* NONE means SHA-256 */
     bool is_unsorted;                 /* attributes are sent and signed in the wrong order */
     bool is_sent_unsorted;            /* sent in the wrong order, signed sorted */
+    bool is_without_certificates;     /* no [0] at all */
     bool is_ber;                      /* indefinite lengths and a constructed eContent */
     const struct party *signer;       /* NULL: the client */
 };
