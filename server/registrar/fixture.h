@@ -18,6 +18,7 @@ struct fixture_decision {
     uint8_t fail_info;
     char text[CLIENT_TEXT_BYTES];
     struct buf certificate;
+    struct buf password;
 };
 
 struct fixture_record {
@@ -73,6 +74,7 @@ struct fixture_request {
     unsigned key;
     const char *subject;        /* of the CSR; default "" */
     const char *username;
+    const char *username_kind;  /* default "dns" */
     const char *password;
     struct span proof;
     uint32_t responder;
