@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """EC keys: a key that cannot decrypt gets its certificate under the challengePassword (RFC 8894 s3.1)."""
 
+import re
+
 import pytest
+from cryptography import x509
 
 import der
 import fixtures
 import scepmsg
-from server import openssl
+from server import AGENT, openssl, run
 
 
 @pytest.fixture
@@ -193,3 +196,65 @@ def test_a_removed_ec_device_hears_nothing(waiting_server, asked):
     assert poll(waiting_server, asked).status == 2
     assert waiting_server.exchange(asked.message).status == 2
     assert waiting_server.certificates(device=asked.name) == []
+
+
+# --- The agent ---------------------------------------------------------------------------
+
+
+def agent_profile(server, name, tmp_path, *lines):
+    path = tmp_path / f"{name}.profile"
+    server.muster("device", "add", name, "--template", "device", "--profile-out", path)
+    text = re.sub(r"(?m)^(KeyType|PollIntervalSeconds|PollDeadlineSeconds)\s*=.*\n", "", path.read_text())
+    path.write_text(text + "".join(line + "\n" for line in lines))
+    return path
+
+
+def agent(path, tmp_path, ok=True):
+    return run(AGENT, "enrol", "--profile", path, "--store", tmp_path / "store", ok=ok)
+
+
+def installed(tmp_path):
+    current, = (tmp_path / "store").rglob("current")
+    return x509.load_pem_x509_certificate((current / "cert.pem").read_bytes())
+
+
+@pytest.mark.parametrize("key_type, curve", [("EC", "secp256r1"), ("EC-P384", "secp384r1")])
+def test_the_agent_makes_an_ec_key_and_opens_the_reply(server, tmp_path, key_type, curve):
+    path = agent_profile(server, "agent-" + curve, tmp_path, f'KeyType = "{key_type}"')
+    agent(path, tmp_path)
+    assert installed(tmp_path).public_key().curve.name == curve
+
+
+def test_the_agent_does_not_ask_with_an_ec_key_and_no_password(server, tmp_path):
+    path = agent_profile(server, "agent-without", tmp_path, 'KeyType = "EC"')
+    path.write_text(re.sub(r"(?m)^ChallengePassword.*\n", "", path.read_text()))
+    before = len(server.events())
+    done = agent(path, tmp_path, ok=False)
+    assert done.returncode != 0 and "ChallengePassword" in done.stderr
+    assert len(server.events()) == before
+
+
+def test_the_agent_waits_with_an_ec_key_and_goes_on_when_it_is_run_again(waiting_server, tmp_path):
+    path = agent_profile(waiting_server, "agent-waits", tmp_path, 'KeyType = "EC"', "PollIntervalSeconds = 1",
+                         "PollDeadlineSeconds = 1")
+    assert agent(path, tmp_path, ok=False).returncode != 0
+    row, = [r for r in waiting_server.ask("enrolment", "list", "--pending") if r["device"] == "agent-waits"]
+    waiting_server.muster("enrolment", "approve", row["id"])
+    agent(path, tmp_path)
+    assert installed(tmp_path).public_key().curve.name == "secp256r1"
+    assert len(waiting_server.certificates(device="agent-waits")) == 1
+
+
+def test_a_template_for_ec_keys_alone_says_so_in_the_profile(tmp_path):
+    with fixtures.work_directory() as work:
+        s = fixtures.Server(work / "pki", "--depth", "2")
+        s.set_in("template device", "keys", '{"ec:P-384"}')
+        try:
+            s.start()
+            path = tmp_path / "p.profile"
+            s.muster("device", "add", "ec-only", "--template", "device", "--profile-out", path)
+            assert re.search(r'KeyType\s*=\s*"EC-P384"', path.read_text())
+            agent(path, tmp_path)
+            s.end()
+        finally:
+            s.stop()
