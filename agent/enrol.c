@@ -131,15 +131,16 @@ static enum status fetch_ca(struct enrolment *e)
 
 static enum status make_key(struct enrolment *e)
 {
-    const struct key_spec spec = { KEY_RSA, e->profile.key_size };
-
     if (e->attempt.key)
         return OK;
-    return private_key_generate(spec, &e->attempt.key);
+    return private_key_generate(request_key_spec(&e->profile), &e->attempt.key);
 }
 
 static enum status make_request(struct enrolment *e)
 {
+    if (request_key_spec(&e->profile).kind != KEY_RSA && !*e->profile.password)
+        return fail(BAD_INPUT, "the profile asks for an EC key and has no ChallengePassword, which is needed to open the "
+                    "server's reply (RFC 8894 s3.1); nothing was sent");
     TRY(request_build(&e->profile, e->attempt.key, &e->csr));
     explicit_bzero(e->profile.password, sizeof e->profile.password);
     return OK;
@@ -188,15 +189,30 @@ static enum status exchange(struct enrolment *e, ask_server *ask)
     return trust_offer(&e->trust, &certs);
 }
 
+/* A key that cannot decrypt gets its certificate under the password (RFC 8894 s3.1). */
+static bool reply_needs_password(const struct enrolment *e)
+{
+    return request_key_spec(&e->profile).kind != KEY_RSA;
+}
+
+/* A server keeps the password for one answer to a poll; if that may be the one that was lost, the request itself is
+ * sent again, which has it with it and is answered the same. */
+static ask_server *ask_after_loss(const struct enrolment *e)
+{
+    return reply_needs_password(e) ? e->method->request : e->method->poll;
+}
+
 /* --- Until somebody has decided ------------------------------------------------------------------------ */
 
 /* A run that comes after this one asks what became of it, instead of asking for it. */
 static enum status keep_pending(struct enrolment *e)
 {
-    /* The password has been sent: it need not lie in memory for as long as it takes.  It is wiped in the profile
-     * already, so the request that is made anew lacks it. */
-    buf_clear(&e->csr);
-    TRY(request_build(&e->profile, e->attempt.key, &e->csr));
+    /* The password has been sent: it need not lie in memory for as long as it takes, but where it opens the reply.
+     * It is wiped in the profile already, so the request that is made anew lacks it. */
+    if (!reply_needs_password(e)) {
+        buf_clear(&e->csr);
+        TRY(request_build(&e->profile, e->attempt.key, &e->csr));
+    }
     if (e->attempt.pending)
         return OK;
     e->attempt.pending = true;
@@ -234,7 +250,7 @@ static enum status poll_until_decided(struct enrolment *e)
         const int64_t begin_ms = clock_monotonic_ms();
         int64_t waited_ms = 0;
         TRY(wait_to_poll(e, left_ms, &waited_ms));
-        status = exchange(e, e->method->poll);
+        status = exchange(e, status == FAULT ? ask_after_loss(e) : e->method->poll);
         if (status == FAULT)
             log_write(LOG_WARNING, "%s", fail_text());
         const int64_t passed_ms = clock_monotonic_ms() - begin_ms;
@@ -245,7 +261,7 @@ static enum status poll_until_decided(struct enrolment *e)
 
 static enum status send_request(struct enrolment *e)
 {
-    enum status status = exchange(e, e->attempt.pending ? e->method->poll : e->method->request);
+    enum status status = exchange(e, e->attempt.pending ? ask_after_loss(e) : e->method->request);
 
     if (status == PENDING)
         status = poll_until_decided(e);

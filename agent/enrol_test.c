@@ -348,6 +348,28 @@ static void a_pending_request_is_polled_until_it_is_decided(void **state)
     assert_true(exists("store/gw/current"));
 }
 
+static void with_an_ec_key_the_request_is_sent_again_where_an_answer_may_be_lost(void **state)
+{
+    (void)state;
+    write_profile(ORDERS "KeyType = \"EC\"\nPollIntervalSeconds = 10\n");
+    server.status = PENDING;
+    server.pending_count = 1;
+    server.fault_count = 1;
+    assert_int_equal(enrol(), OK);
+    assert_int_equal(server.requests, 2);
+    assert_int_equal(server.polls, 3);
+    assert_string_equal(server.challenge, "once"); /* it opens the reply */
+}
+
+static void an_ec_key_is_not_asked_for_without_a_password(void **state)
+{
+    (void)state;
+    write_profile("Subject = \"CN=gw\"\nKeyType = \"EC\"\n");
+    assert_int_equal(enrol(), BAD_INPUT);
+    assert_non_null(strstr(fail_text(), "no ChallengePassword"));
+    assert_int_equal(server.requests, 0);
+}
+
 static void a_deadline_that_has_passed_says_what_to_do_and_the_next_run_goes_on_polling(void **state)
 {
     char transaction[ATTEMPT_TRANSACTION_BYTES];
@@ -520,6 +542,8 @@ int main(void)
         IN_A_FOLDER(a_server_without_our_anchor_gets_no_password),
         IN_A_FOLDER(after_a_fault_the_same_request_is_sent_again),
         IN_A_FOLDER(a_pending_request_is_polled_until_it_is_decided),
+        IN_A_FOLDER(an_ec_key_is_not_asked_for_without_a_password),
+        IN_A_FOLDER(with_an_ec_key_the_request_is_sent_again_where_an_answer_may_be_lost),
         IN_A_FOLDER(a_deadline_that_has_passed_says_what_to_do_and_the_next_run_goes_on_polling),
         IN_A_FOLDER(a_rejected_request_ends_the_transaction),
         IN_A_FOLDER(an_unproved_answer_keeps_the_transaction),

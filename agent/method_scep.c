@@ -186,14 +186,12 @@ static enum status scep_fetch_ca(struct method_session *session, const char *whi
 
 /* RFC 8894 s2.3: self-signed by the key to be certified, with the CSR's subject.  A certificate must have
  * an issuer, so an empty subject is replaced: what counts is the key. */
-static enum status make_signer(const struct method_request *request, struct cert **out)
+static enum status make_signer(const struct method_request *request, const struct csr *csr, struct cert **out)
 {
-    AUTO(csr_freep) struct csr *csr = NULL;
     AUTO(buf_clear) struct buf subject = { 0 };
     AUTO(buf_clear) struct buf der = { 0 };
     uint8_t serial[CERT_SERIAL_MAX_BYTES];
 
-    TRY(csr_parse(request->csr, &csr));
     TRY(buf_set(&subject, csr_get_subject(csr)));
     if (name_is_empty(buf_span(&subject))) {
         subject.len = 0;
@@ -215,6 +213,7 @@ static enum status make_signer(const struct method_request *request, struct cert
 
 struct conversation {
     const struct method_request *request;
+    const struct csr *csr;
     struct scep_identity signer;
     uint8_t nonce[SCEP_NONCE_BYTES];
 };
@@ -278,6 +277,7 @@ static enum status open_reply(struct conversation *c, const struct http_answer *
         .sender_nonce = span_of(c->nonce, sizeof c->nonce),
         .ca_certs = &signers,
         .recipient = c->signer,
+        .password = csr_get_challenge(c->csr),
     };
     const enum status status = scep_reply_open(buf_span(&reply->body), &expect, &answer);
 
@@ -294,14 +294,17 @@ static enum status open_reply(struct conversation *c, const struct http_answer *
 static enum status converse(struct method_session *session, const struct method_request *request,
                             enum scep_message_type type, struct span data, struct cert_list *certs)
 {
+    AUTO(csr_freep) struct csr *csr = NULL;
     AUTO(cert_freep) struct cert *self_signed = NULL;
     AUTO(buf_clear) struct buf message = { 0 };
     AUTO(buf_clear) struct buf url = { 0 };
     AUTO(http_answer_clear) struct http_answer reply = { 0 };
     struct conversation c = { .request = request, .signer = { request->signer, request->signer_key } };
 
+    TRY(csr_parse(request->csr, &csr));
+    c.csr = csr;
     if (!request->signer) {
-        TRY(make_signer(request, &self_signed));
+        TRY(make_signer(request, csr, &self_signed));
         c.signer = (struct scep_identity){ self_signed, request->key };
     }
     TRY(build(&c, type, data, &message));

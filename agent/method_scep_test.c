@@ -131,6 +131,7 @@ static void pki_operation(struct span body, struct http_answer *out)
         .fail_info_text = "the password is wrong",
         .certificates = &certificate,
         .certificate_count = 1,
+        .password = SPAN_LITERAL("once"),
         .signer = responder.wrong_signer ? (struct scep_identity){ device.cert, device.key }
                                          : (struct scep_identity){ ra.cert, ra.key },
         .now_s = clock_now_s(),
@@ -272,6 +273,27 @@ static void a_request_uses_aes_256_and_sha_256(void **state)
     assert_int_equal(responder.cipher, SCEP_AES256_CBC);
     assert_int_equal(responder.digest, DIGEST_SHA256);
     assert_string_equal(responder.last_url, "http://h/scep/x?operation=PKIOperation");
+}
+
+static void the_reply_to_an_ec_key_is_opened_with_the_password(void **state)
+{
+    AUTO(cert_list_clear) struct cert_list certs = { 0 };
+    const struct party rsa = device;
+    struct private_key *key = NULL;
+
+    (void)state;
+    must(private_key_generate((struct key_spec){ KEY_EC_P384, 384 }, &key), "key");
+    party_make(&device, &(struct draft){ .name = "CN=gw", .key = key });
+    const enum status status = enrol(&certs);
+    polling = true;
+    const enum status polled = status == OK ? enrol(&certs) : status;
+    polling = false;
+    assert_int_equal(status, OK);
+    assert_int_equal(polled, OK);
+    assert_int_equal(certs.count, 2);
+    assert_true(span_equal(cert_get_spki(certs.items[0]), cert_get_spki(device.cert)));
+    party_clear(&device);
+    device = rsa;
 }
 
 static void poor_or_missing_capabilities_do_not_lower_what_we_use(void **state)
@@ -438,6 +460,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_A_RESPONDER(a_request_uses_aes_256_and_sha_256),
+        WITH_A_RESPONDER(the_reply_to_an_ec_key_is_opened_with_the_password),
         WITH_A_RESPONDER(poor_or_missing_capabilities_do_not_lower_what_we_use),
         WITH_A_RESPONDER(a_refusal_is_told_with_its_fail_info_and_text),
         WITH_A_RESPONDER(a_poll_is_a_cert_poll_of_the_same_key_with_issuer_and_subject),

@@ -46,6 +46,15 @@ static enum status make_challenge(const struct profile *profile, struct buf *out
     return buf_append_text(out, profile->password);
 }
 
+struct key_spec request_key_spec(const struct profile *profile)
+{
+    if (strcmp(profile->key_type, "EC") == 0)
+        return (struct key_spec){ KEY_EC_P256, 256 };
+    if (strcmp(profile->key_type, "EC-P384") == 0)
+        return (struct key_spec){ KEY_EC_P384, 384 };
+    return (struct key_spec){ KEY_RSA, profile->key_size };
+}
+
 enum status request_build(const struct profile *profile, struct private_key *key, struct buf *out)
 {
     AUTO(buf_clear) struct buf subject = { 0 };

@@ -8,6 +8,9 @@
 #include "lib/pki/pki.h"
 #include "lib/profile/profile.h"
 
+/* The key that the profile's KeyType and KeySize ask for. */
+struct key_spec request_key_spec(const struct profile *profile);
+
 /* Build the CSR: subject, alternative names, and the username and password where the profile's
  * UsernameForm wants them.
  *

@@ -113,7 +113,9 @@ static const char *check_alternative_name(const char *text)
 
 static const char *check_key_type(const char *text)
 {
-    return strcmp(text, "RSA") == 0 ? NULL : "RSA";
+    const bool is_known = strcmp(text, "RSA") == 0 || strcmp(text, "EC") == 0 || strcmp(text, "EC-P384") == 0;
+
+    return is_known ? NULL : "RSA, EC or EC-P384";
 }
 
 static const struct {

@@ -74,7 +74,7 @@ static void each_mistake_is_named_with_its_line(void **state)
         { "SubjectAltName = {\"a\"}\n", "expected a name such as DNS:" },
         { "KeySize = 1024\n", "p.conf:1: KeySize is \"1024\", expected a whole number from 2048 to 8192" },
         { "KeySize = big\n", "KeySize is \"big\", expected a whole number" },
-        { "KeyType = \"EC\"\n", "expected RSA" },
+        { "KeyType = \"DSA\"\n", "expected RSA, EC or EC-P384" },
         { "ServerURL = \"ftp://x/scep\"\n", "expected a URL such as http" },
         { "ServerURL = \"http:///scep\"\n", "expected a URL such as http" },
         { "CAFingerprint = \"" PIN "00\"\n", "expected SHA-256" },

@@ -50,7 +50,8 @@ static enum status open_certificates(struct scep_message *m, const struct scep_e
 {
     AUTO(buf_clear) struct buf plain = { 0 };
 
-    TRY(scep_message_decrypt(m, &expect->recipient, 1, &plain));
+    TRY(m->is_by_password ? scep_message_decrypt_by_password(m, expect->password, &plain)
+                          : scep_message_decrypt(m, &expect->recipient, 1, &plain));
     TRY(scep_certs_parse(buf_span(&plain), certs));
     if (certs->count == 0)
         return fail(BAD_INPUT, "RFC 8894 s3.3.2.1: SUCCESS without a certificate");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pkcsPKIEnvelope: EnvelopedData for exactly one KeyTransRecipientInfo (RFC 8894 s3.2.2, RFC 5652 s6).
+ * pkcsPKIEnvelope: EnvelopedData for exactly one KeyTransRecipientInfo (RFC 8894 s3.2.2, RFC 5652 s6), or in a
+ * reply for one password.
  */
 #include "lib/scep/message.h"
 
@@ -31,12 +32,21 @@ static const char *recipient_kind(uint8_t tag)
     return names[number];
 }
 
+/* Only what answers may be for a password: requests go to the RA, which has an RSA key. */
+static bool is_for_password(const struct scep_message *m)
+{
+    return m->envelope.recipient.tag == DER_CONTEXT_CONSTRUCTED(3) && m->header.message_type == SCEP_CERT_REP;
+}
+
 static enum status read_recipient(struct scep_message *m)
 {
     const struct der *recipient = &m->envelope.recipient;
 
     if (m->envelope.recipient_count != 1)
         return fail(BAD_INPUT, "RFC 8894 s3.2.2: %zu recipients, want 1", m->envelope.recipient_count);
+    m->is_by_password = is_for_password(m);
+    if (m->is_by_password)
+        return OK;
     if (recipient->tag != DER_SEQUENCE)
         return fail(BAD_INPUT, "RFC 8894 s3.1: the recipient is by %s, want KeyTransRecipientInfo",
                     recipient_kind(recipient->tag));
@@ -49,10 +59,12 @@ static enum status read_recipient(struct scep_message *m)
 
 static enum status read_padding(struct scep_message *m)
 {
-    const enum status status = scep_key_transport_padding(&m->transport.algorithm, &m->padding);
+    const enum status status = m->is_by_password
+                                   ? scep_password_recipient_read(m->envelope.recipient.whole, &m->password)
+                                   : scep_key_transport_padding(&m->transport.algorithm, &m->padding);
 
     m->padding_is_known = status == OK;
-    m->header.oaep = status == OK && m->padding != KEY_PADDING_PKCS1;
+    m->header.oaep = status == OK && !m->is_by_password && m->padding != KEY_PADDING_PKCS1;
     if (status != REFUSED)
         return status;
     snprintf(m->padding_text, sizeof m->padding_text, "%s", fail_text()); /* prove.c says it */
@@ -199,6 +211,20 @@ static const struct scep_identity *find_recipient(const struct scep_message *m,
     return NULL;
 }
 
+enum status scep_envelope_open(struct scep_message *m, const uint8_t *key, bool is_right, struct buf *plain)
+{
+    AUTO(content_key_clear) struct content_key with = { 0 };
+    const struct scep_encrypted_content *content = &m->envelope.content;
+
+    TRY(prepare_cipher(m->cipher));
+    memcpy(with.key, key, m->cipher->key_bytes);
+    memcpy(with.iv, content->cipher.parameter.content.ptr, m->cipher->block_bytes);
+    plain->len = 0;
+    if (!run_cipher(m->cipher, &with, false, content->bytes, plain) || !is_one_sequence(buf_span(plain)) || !is_right)
+        return not_opened(plain);
+    return OK;
+}
+
 enum status scep_message_decrypt(struct scep_message *message, const struct scep_identity *recipients,
                                  size_t recipient_count, struct buf *plain)
 {
@@ -212,15 +238,9 @@ enum status scep_message_decrypt(struct scep_message *message, const struct scep
     const struct scep_identity *recipient = find_recipient(message, recipients, recipient_count);
     if (!recipient)
         return not_opened(plain);
-    TRY(prepare_cipher(cipher));
-    const struct scep_encrypted_content *content = &message->envelope.content;
-    memcpy(key.iv, content->cipher.parameter.content.ptr, cipher->block_bytes);
     TRY(private_key_decrypt(recipient->key, message->padding, message->transport.encrypted_key,
                             cipher->key_bytes, key.key));
-    plain->len = 0;
-    if (!run_cipher(cipher, &key, false, content->bytes, plain) || !is_one_sequence(buf_span(plain)))
-        return not_opened(plain);
-    return OK;
+    return scep_envelope_open(message, key.key, true, plain);
 }
 
 /* --- Building --------------------------------------------------------------- */
@@ -237,7 +257,6 @@ void scep_put_issuer_serial(struct der_writer *der, const struct cert *cert)
 static void put_recipient(struct der_writer *der, const struct cert *recipient, enum key_padding padding,
                           struct span encrypted_key)
 {
-    const size_t set = der_open(der, DER_SET);
     const size_t info = der_open(der, DER_SEQUENCE);
 
     der_put(der, DER_INTEGER, SPAN_LITERAL("\0"));
@@ -245,7 +264,6 @@ static void put_recipient(struct der_writer *der, const struct cert *recipient, 
     der_put_raw(der, scep_key_transport_identifier(padding));
     der_put(der, DER_OCTET_STRING, encrypted_key);
     der_close(der, info);
-    der_close(der, set);
 }
 
 static void put_encrypted_content(struct der_writer *der, const struct scep_cipher_rule *cipher,
@@ -264,26 +282,24 @@ static void put_encrypted_content(struct der_writer *der, const struct scep_ciph
     der_close(der, content);
 }
 
-/* EnvelopedData version 0 for a recipient by issuerAndSerialNumber. */
+/* RFC 5652 s6.1 */
+#define VERSION_FOR_KEY SPAN_LITERAL("\0") /* a recipient by issuerAndSerialNumber */
+#define VERSION_FOR_PASSWORD SPAN_LITERAL("\3")
+
 static enum status write_envelope(const struct scep_cipher_rule *cipher, const struct content_key *key,
-                                  struct cert *recipient, enum key_padding padding, struct span plain,
-                                  struct buf *out)
+                                  struct span version, struct span recipient, struct span plain, struct buf *out)
 {
-    AUTO(buf_clear) struct buf encrypted_key = { 0 };
-    struct public_key *to = NULL;
     struct der_writer der = { .out = out };
 
-    TRY(cert_get_key(recipient, &to));
-    TRY(public_key_encrypt(to, padding, span_of(key->key, cipher->key_bytes), &encrypted_key));
     out->len = 0;
-    if (!buf_reserve(out, plain.len + encrypted_key.len + cert_get_issuer(recipient).len + ENVELOPE_ROOM))
+    if (!buf_reserve(out, plain.len + recipient.len + ENVELOPE_ROOM))
         der.status = fail(FAULT, "no room for an envelope of %zu bytes", plain.len);
     const size_t info = der_open(&der, DER_SEQUENCE);
     der_put(&der, DER_OID, scep_oid_enveloped_data);
     const size_t explicit = der_open(&der, DER_CONTEXT_CONSTRUCTED(0));
     const size_t data = der_open(&der, DER_SEQUENCE);
-    der_put(&der, DER_INTEGER, SPAN_LITERAL("\0"));
-    put_recipient(&der, recipient, padding, buf_span(&encrypted_key));
+    der_put(&der, DER_INTEGER, version);
+    der_put(&der, DER_SET, recipient);
     put_encrypted_content(&der, cipher, key, plain);
     der_close(&der, data);
     der_close(&der, explicit);
@@ -291,17 +307,45 @@ static enum status write_envelope(const struct scep_cipher_rule *cipher, const s
     return der_status(&der);
 }
 
+static enum status make_content_key(enum scep_cipher cipher, const struct scep_cipher_rule **rule,
+                                    struct content_key *key)
+{
+    *rule = scep_cipher_rule(cipher);
+    if (!*rule)
+        return fail(BAD_INPUT, "RFC 8894 s2.9: no content cipher is chosen");
+    TRY(prepare_cipher(*rule));
+    /* Key and IV at once: asking costs more than what is given. */
+    if (RAND_priv_bytes((uint8_t *)key, sizeof *key) != 1)
+        return fail(FAULT, "libcrypto has no random bytes");
+    return OK;
+}
+
 enum status scep_envelope_build(struct span plain, struct cert *recipient, enum scep_cipher cipher,
                                 enum key_padding padding, struct buf *out)
 {
     AUTO(content_key_clear) struct content_key key = { 0 };
-    const struct scep_cipher_rule *rule = scep_cipher_rule(cipher);
+    AUTO(buf_clear) struct buf encrypted_key = { 0 };
+    AUTO(buf_clear) struct buf info = { 0 };
+    const struct scep_cipher_rule *rule = NULL;
+    struct der_writer der = { .out = &info };
+    struct public_key *to = NULL;
 
-    if (!rule)
-        return fail(BAD_INPUT, "RFC 8894 s2.9: no content cipher is chosen");
-    TRY(prepare_cipher(rule));
-    /* Key and IV at once: asking costs more than what is given. */
-    if (RAND_priv_bytes((uint8_t *)&key, sizeof key) != 1)
-        return fail(FAULT, "libcrypto has no random bytes");
-    return write_envelope(rule, &key, recipient, padding, plain, out);
+    TRY(make_content_key(cipher, &rule, &key));
+    TRY(cert_get_key(recipient, &to));
+    TRY(public_key_encrypt(to, padding, span_of(key.key, rule->key_bytes), &encrypted_key));
+    put_recipient(&der, recipient, padding, buf_span(&encrypted_key));
+    TRY(der_status(&der));
+    return write_envelope(rule, &key, VERSION_FOR_KEY, buf_span(&info), plain, out);
+}
+
+enum status scep_envelope_build_for_password(struct span plain, struct span password, enum scep_cipher cipher,
+                                             struct buf *out)
+{
+    AUTO(content_key_clear) struct content_key key = { 0 };
+    AUTO(buf_clear) struct buf info = { 0 };
+    const struct scep_cipher_rule *rule = NULL;
+
+    TRY(make_content_key(cipher, &rule, &key));
+    TRY(scep_password_recipient_write(span_of(key.key, rule->key_bytes), password, &info));
+    return write_envelope(rule, &key, VERSION_FOR_PASSWORD, buf_span(&info), plain, out);
 }

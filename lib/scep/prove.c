@@ -77,6 +77,20 @@ static enum status check_algorithms(struct scep_message *m, const struct scep_po
     return check_envelope_algorithms(m, policy);
 }
 
+/* RFC 8894 s3.1: a key that cannot decrypt gets its reply under the challengePassword, which only a request for a
+ * certificate has, and who polls for one. */
+static bool has_place_for_password(int message_type)
+{
+    return message_type == SCEP_PKCS_REQ || message_type == SCEP_RENEWAL_REQ || message_type == SCEP_CERT_POLL;
+}
+
+bool scep_message_needs_password(const struct scep_message *message)
+{
+    struct public_key *key = NULL;
+
+    return message->signer && cert_get_key(message->signer, &key) == OK && public_key_get_spec(key).kind != KEY_RSA;
+}
+
 /* The key that must have signed: of the certificate we were given or of the embedded one. */
 static enum status get_signer_key(struct scep_message *m, struct cert *given, struct public_key **out)
 {
@@ -91,10 +105,11 @@ static enum status get_signer_key(struct scep_message *m, struct cert *given, st
     if (is_rsa != scep_signature_rule_of(&m->signed_data.signer.signature_algorithm)->is_rsa)
         return fail(BAD_INPUT, "RFC 5652 s5.3: the signature algorithm does not go with the signer's key");
     /* Known before anything is issued or a password burned: the answer could not be encrypted. */
-    if (!is_rsa && m->header.message_type != SCEP_CERT_REP) {
+    if (!is_rsa && m->header.message_type != SCEP_CERT_REP && !has_place_for_password(m->header.message_type)) {
         m->is_algorithm_refused = true;
         return fail(REFUSED,
-                    "RFC 8894 s3.1: a request signed with an EC key, to which no reply can be encrypted");
+                    "RFC 8894 s3.1: a request signed with an EC key and without a challengePassword, so that no "
+                    "reply can be encrypted");
     }
     return OK;
 }

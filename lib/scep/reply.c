@@ -76,6 +76,8 @@ static enum status build_envelope(const struct scep_reply *reply, struct buf *en
     if (reply->certificate_count == 0)
         return fail(BAD_INPUT, "RFC 8894 s3.3.2.1: SUCCESS without a certificate");
     TRY(scep_certs_build(reply->certificates, reply->certificate_count, &certificates));
+    if (scep_message_needs_password(reply->request))
+        return scep_envelope_build_for_password(buf_span(&certificates), reply->password, reply_cipher(reply), envelope);
     return scep_envelope_build(buf_span(&certificates), reply->request->signer, reply_cipher(reply),
                                reply_padding(reply), envelope);
 }

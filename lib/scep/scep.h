@@ -91,7 +91,7 @@ struct scep_header {
 };
 
 /* Read a pkiMessage's shape: SignedData with one SignerInfo, attributes, EnvelopedData with
- * exactly one KeyTransRecipientInfo.
+ * exactly one KeyTransRecipientInfo, or in a CertRep one PasswordRecipientInfo.
  *
  *   der   lent   DER or BER, 1 .. SCEP_MESSAGE_MAX_BYTES bytes
  *   out   given  scep_message_free() it; untouched unless OK
@@ -116,13 +116,17 @@ struct cert *scep_message_get_signer(const struct scep_message *message);
  * BAD_INPUT  an attribute missing, doubled, of wrong type or size; wrong shape inside
  * BAD_PROOF  signature or digest     REFUSED  algorithm (see scep_message_algorithm_refused)
  * OK means, too: the messageType is one of enum scep_message_type, the senderNonce of a request is
- * of a size within policy, and the key of a request's signer is one that a reply can be encrypted to.
+ * of a size within policy, and a reply can be encrypted: to the key of a request's signer or, where that is an EC
+ * key, to a password, for which a PKCSReq, RenewalReq or CertPoll has a place: scep_message_needs_password().
  * Who the signer is, is not decided here. */
 MUST_USE enum status scep_message_prove(struct scep_message *message, struct cert *signer,
                                         const struct scep_policy *policy);
 
 /* True when the last REFUSED was about an algorithm, which is failInfo badAlg. */
 bool scep_message_algorithm_refused(const struct scep_message *message);
+
+/* True when the key of a proved request's signer cannot decrypt: then only a password can open SUCCESS (s3.1). */
+bool scep_message_needs_password(const struct scep_message *message);
 
 /* Somebody who can open messages: certificate and private key, both lent. */
 struct scep_identity {
@@ -137,6 +141,12 @@ struct scep_identity {
 MUST_USE enum status scep_message_decrypt(struct scep_message *message,
                                           const struct scep_identity *recipients, size_t recipient_count,
                                           struct buf *plain);
+
+/* The same where the recipient is a password (s3.1); PBKDF2 of up to a million iterations is done.
+ * BAD_PROOF  wrong password, key or content: one and the same answer, and the same work
+ * BAD_INPUT  there is no such recipient, or scep_message_prove() was not called. */
+MUST_USE enum status scep_message_decrypt_by_password(struct scep_message *message, struct span password,
+                                                      struct buf *plain);
 
 /* --- Building: what is built replaces `out` ------------------------------ */
 
@@ -188,6 +198,7 @@ struct scep_reply {
     const char *fail_info_text;      /* with SCEP_FAILURE; may be NULL */
     const struct span *certificates; /* with SCEP_SUCCESS: DER, the issued one first */
     size_t certificate_count;
+    struct span password; /* with SCEP_SUCCESS, where scep_message_needs_password(): the challengePassword */
     struct scep_identity signer; /* the RA's signing certificate and key */
     struct scep_policy policy;   /* caps the mirrored algorithms: never below it, SHA-256 if unsure */
     int64_t now_s;
@@ -201,6 +212,7 @@ struct scep_expectation {
     const struct cert_list *ca_certs; /* the verified ones of GetCACert: one of them must have signed */
     struct cert *ra_cert;             /* NULL, or the only one that may have */
     struct scep_identity recipient;   /* to whom the reply is encrypted: our signer */
+    struct span password;             /* of an EC key, which cannot decrypt: the challengePassword instead */
     struct scep_policy policy;
 };
 

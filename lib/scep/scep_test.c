@@ -338,7 +338,7 @@ static void what_is_mirrored_never_falls_below_the_policy(void **state)
     assert_int_equal(scep_message_get_header(reply)->digest, DIGEST_SHA256);
 }
 
-static void a_request_by_an_ec_key_is_refused_because_no_reply_could_be_encrypted(void **state)
+static void a_get_cert_by_an_ec_key_is_refused_because_it_has_no_password_for_the_reply(void **state)
 {
     const struct fixture *f = fixture_get();
     struct scep_request request = fixture_request(f);
@@ -349,6 +349,7 @@ static void a_request_by_an_ec_key_is_refused_because_no_reply_could_be_encrypte
 
     (void)state;
     request.signer = fixture_identity(&f->ec);
+    request.type = SCEP_GET_CERT;
     assert_int_equal(scep_request_build(&request, &sent), OK);
     assert_int_equal(scep_message_parse(buf_span(&sent), &message), OK);
     assert_int_equal(scep_message_prove(message, NULL, &modern), REFUSED);
@@ -634,7 +635,7 @@ int main(void)
         cmocka_unit_test(a_pending_is_told),
         cmocka_unit_test(a_reply_mirrors_the_requests_algorithms),
         cmocka_unit_test(what_is_mirrored_never_falls_below_the_policy),
-        cmocka_unit_test(a_request_by_an_ec_key_is_refused_because_no_reply_could_be_encrypted),
+        cmocka_unit_test(a_get_cert_by_an_ec_key_is_refused_because_it_has_no_password_for_the_reply),
         cmocka_unit_test(a_reply_signed_with_ecdsa_is_taken),
         cmocka_unit_test(a_reply_with_another_transaction_id_is_refused),
         cmocka_unit_test(a_reply_with_another_nonce_is_refused),

@@ -159,6 +159,33 @@ enum status store_approval_add(struct store *store, const struct store_approval 
     bind_bytes(&q, approval->transaction_hash);
     bind_bytes(&q, approval->signer_hash);
     bind_number(&q, approval->expires_s);
+    bind_bytes_or_null(&q, approval->sealed);
+    return run(&q);
+}
+
+enum status store_approval_get_sealed(struct store *store, int64_t enrolment, struct buf *out)
+{
+    AUTO(query_reset) struct query q = ask(store, Q_approval_get_sealed);
+    bool row = false;
+
+    bind_number(&q, enrolment);
+    TRY(next(&q, &row));
+    return buf_set(out, row ? column_bytes(&q, 0) : span_of(NULL, 0));
+}
+
+enum status store_approval_wipe(struct store *store, int64_t enrolment)
+{
+    struct query q = ask(store, Q_approval_wipe);
+
+    bind_number(&q, enrolment);
+    return run(&q);
+}
+
+enum status store_approval_wipe_expired(struct store *store, int64_t now_s)
+{
+    struct query q = ask(store, Q_approval_wipe_expired);
+
+    bind_number(&q, now_s);
     return run(&q);
 }
 
@@ -215,6 +242,7 @@ enum status store_approval_approve(struct store *store, const struct store_decis
 enum status store_approval_reject(struct store *store, const struct store_decision *decision)
 {
     TRY(set_state(store, decision->enrolment, ENROLMENT_REJECTED));
+    TRY(store_approval_wipe(store, decision->enrolment));
     return decide(store, decision);
 }
 
@@ -222,6 +250,7 @@ enum status store_approval_reject(struct store *store, const struct store_decisi
 
 enum status store_enrolment_fail(struct store *store, int64_t id)
 {
+    TRY(store_approval_wipe(store, id));
     return set_state(store, id, ENROLMENT_FAILED);
 }
 

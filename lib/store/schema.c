@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* Random values (serials, hashes) are never a table's key: rows are appended, and only the unique
  * indexes over them are touched at random places.  Every tree that an enrolment touches costs one
@@ -75,6 +75,12 @@ static const char *const third[] = {
     "ALTER TABLE credential ADD COLUMN lasting INTEGER NOT NULL DEFAULT 0",
 };
 
+/* Version 4: sealed: the challengePassword of a request whose answer has to be encrypted with it, or NULL. */
+static const char *const fourth[] = {
+    "ALTER TABLE approval ADD COLUMN sealed BLOB",
+    "CREATE INDEX approval_sealed ON approval (expires_s) WHERE sealed IS NOT NULL",
+};
+
 /* How to come from each version to the next. */
 static const struct {
     const char *const *statements;
@@ -83,6 +89,7 @@ static const struct {
     { first, COUNT_OF(first) },
     { second, COUNT_OF(second) },
     { third, COUNT_OF(third) },
+    { fourth, COUNT_OF(fourth) },
 };
 
 static enum status read_version(struct store *store, int *version)

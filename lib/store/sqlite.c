@@ -166,6 +166,14 @@ void bind_number_or_null(struct query *q, int64_t value)
         sqlite3_bind_null(q->statement, ++q->bound);
 }
 
+void bind_bytes_or_null(struct query *q, struct span bytes)
+{
+    if (bytes.len)
+        bind_bytes(q, bytes);
+    else
+        sqlite3_bind_null(q->statement, ++q->bound);
+}
+
 /* A null pointer would bind NULL, and no column of ours takes that for an empty value. */
 void bind_bytes(struct query *q, struct span bytes)
 {

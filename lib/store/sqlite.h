@@ -51,6 +51,7 @@ void query_reset(struct query *q); /* with AUTO, for those that are read with ne
 void bind_number(struct query *q, int64_t value);
 void bind_number_or_null(struct query *q, int64_t value); /* 0 is NULL: a reference to nothing */
 void bind_bytes(struct query *q, struct span bytes);
+void bind_bytes_or_null(struct query *q, struct span bytes); /* empty is NULL */
 void bind_text(struct query *q, struct span text);
 
 /* Run one that gives no rows.  REFUSED: something unique is there already.  FAULT: the store broke. */

@@ -191,6 +191,7 @@ struct store_approval {
     struct span transaction_hash; /* as the enrolment's */
     struct span signer_hash;      /* SHA-256 of the SubjectPublicKeyInfo that signed the message */
     int64_t expires_s;
+    struct span sealed; /* the challengePassword where the answer will need it; empty where not */
 };
 MUST_USE enum status store_approval_add(struct store *store, const struct store_approval *approval);
 
@@ -212,6 +213,14 @@ struct store_decision {
 };
 MUST_USE enum status store_approval_approve(struct store *store, const struct store_decision *decision);
 MUST_USE enum status store_approval_reject(struct store *store, const struct store_decision *decision);
+
+/* What was kept sealed of an enrolment, replacing `out`; empty where nothing is, or no longer. */
+MUST_USE enum status store_approval_get_sealed(struct store *store, int64_t enrolment, struct buf *out);
+
+/* It is not needed any more: of this one (rejections, failures and replacements do that by themselves), or of all
+ * that have expired. */
+MUST_USE enum status store_approval_wipe(struct store *store, int64_t enrolment);
+MUST_USE enum status store_approval_wipe_expired(struct store *store, int64_t now_s);
 
 /* The signer refused it: neither store_enrolment_find_repeat() nor store_key_find_owner() sees it any more. */
 MUST_USE enum status store_enrolment_fail(struct store *store, int64_t id);

@@ -549,7 +549,8 @@ static void a_password_of_version_2_is_no_lasting_one(void **state)
     const int64_t id = add_device(place->store, "gw-1");
     assert_int_equal(store_credential_put(place->store, id, &credential), OK);
     assert_int_equal(store_commit(place->store), OK);
-    tamper(place, "ALTER TABLE credential DROP COLUMN lasting; PRAGMA user_version = 2");
+    tamper(place, "DROP INDEX approval_sealed; ALTER TABLE approval DROP COLUMN sealed;"
+                  "ALTER TABLE credential DROP COLUMN lasting; PRAGMA user_version = 2");
     open_again(place);
     assert_int_equal(store_device_find(place->store, id, &device), OK);
     assert_true(device.credential.kind == CREDENTIAL_GENERATED && device.credential.expires_s == NOW_S + 9);

@@ -187,6 +187,11 @@ enum status authenticate_by_certificate(const struct question *question, struct 
     TRY(check_rate(question, RATE_PROOFS, span_of_text(out->device.username), verdict));
     out->proof = known.id;
     sha256(cert_get_spki(cert), out->proof_key_hash);
+    struct public_key *key = NULL;
+    const enum status decoded = cert_get_key(cert, &key);
+    if (decoded != OK)
+        return decoded == FAULT ? FAULT : refuse_openly(verdict, decoded, "the key that signed the request: %s", fail_text());
+    out->proof_is_rsa = public_key_get_spec(key).kind == KEY_RSA;
     out->proof_not_before_s = known.not_before_s;
     out->proof_not_after_s = known.not_after_s;
     TRY(buf_set(&out->proof_subject, cert_get_subject(cert)));

@@ -14,6 +14,7 @@ struct applicant {
     struct store_device device;
     int64_t proof; /* the certificate that says so; 0: the password did */
     uint8_t proof_key_hash[SHA256_BYTES]; /* of its SubjectPublicKeyInfo */
+    bool proof_is_rsa;                    /* its key can decrypt an answer */
     int64_t proof_not_before_s;
     int64_t proof_not_after_s;
     struct buf proof_subject;

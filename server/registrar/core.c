@@ -3,6 +3,7 @@
 
 #include "lib/base/log.h"
 #include "lib/scep/scep.h"
+#include "server/registrar/seal.h"
 
 #include <stdio.h>
 
@@ -116,7 +117,8 @@ static enum status deliver(struct registrar *registrar, const struct sender *sen
     struct note note = note_of(enrol, verdict, kind, place);
     const struct ipc_decision decision = { .exchange = enrol->exchange,
                                            .status = OK,
-                                           .certificate = buf_span(&verdict->certificate) };
+                                           .certificate = buf_span(&verdict->certificate),
+                                           .password = buf_span(&verdict->password) };
 
     note.serial = span_of(verdict->serial, sizeof verdict->serial);
     TRY(note_event(registrar->store, sender->now_s, &note, "%s", text));
@@ -126,6 +128,8 @@ static enum status deliver(struct registrar *registrar, const struct sender *sen
 static enum status carry_out_answer(struct registrar *registrar, const struct sender *sender,
                                     const struct ipc_enrol *enrol, struct verdict *verdict)
 {
+    /* Whatever was kept to encrypt this answer has done its work; a repeat of the request brings its own. */
+    TRY(store_approval_wipe(registrar->store, verdict->enrolment));
     return deliver(registrar, sender, enrol, verdict, "repeated", "the same certificate again");
 }
 
@@ -162,6 +166,33 @@ static enum status take_lookup(struct registrar *registrar, const struct sender 
     return deliver(registrar, sender, &shown, &verdict, "fetched", "a certificate that exists");
 }
 
+/* The key that asks cannot decrypt: the password goes along, once. */
+static enum status find_password(struct registrar *registrar, struct verdict *verdict)
+{
+    AUTO(buf_clear) struct buf sealed = { 0 };
+
+    TRY(store_approval_get_sealed(registrar->store, verdict->enrolment, &sealed));
+    if (sealed.len && seal_open(&registrar->rules.key, verdict->enrolment, buf_span(&sealed), &verdict->password) == OK)
+        return OK;
+    (void)!refuse(verdict, REFUSED, "the password to encrypt the certificate with is not kept any more: send the request "
+                  "itself again, with the same transactionID and password",
+                  "a CertPoll by an EC key for enrolment %lld, whose password is %s", (long long)verdict->enrolment,
+                  sealed.len ? "sealed by another key" : "not kept, or was fetched before");
+    return OK;
+}
+
+/* Somebody else's signature cannot be waited for where the answer takes a password: that is kept in the ledger only. */
+static enum status weigh_password(struct registrar *registrar, const struct ipc_poll *asked, int64_t now_s,
+                                  struct verdict *verdict)
+{
+    if (!asked->needs_password)
+        return OK;
+    TRY(store_approval_wipe_expired(registrar->store, now_s));
+    if (verdict->kind == VERDICT_WAIT)
+        verdict->kind = VERDICT_PENDING;
+    return verdict->kind == VERDICT_ANSWER ? find_password(registrar, verdict) : OK;
+}
+
 /* CertPoll: as a repeat of its request would be answered, but without waiting for a signer that is away. */
 static enum status take_poll(struct registrar *registrar, const struct sender *sender, const struct ipc_message *message)
 {
@@ -173,6 +204,7 @@ static enum status take_poll(struct registrar *registrar, const struct sender *s
     TRY(pending_decide(registrar->store, &registrar->rules, asked, sender->now_s, &verdict));
     if (verdict.kind == VERDICT_WAIT && !registrar->reconciled)
         verdict.kind = VERDICT_PENDING;
+    TRY(weigh_password(registrar, asked, sender->now_s, &verdict));
     return carry_out[verdict.kind](registrar, sender, &shown, &verdict);
 }
 

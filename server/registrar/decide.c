@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/registrar/decide.h"
 #include "server/registrar/pending.h"
+#include "server/registrar/seal.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -287,15 +288,44 @@ struct dates decide_dates(const struct cert *ca, const struct template *t, int64
                            until_s < cert_not_after_s(ca) ? until_s : cert_not_after_s(ca) };
 }
 
+/* What the attribute said: with the form `challenge`, the username stands in front. */
+static enum status make_challenge(const struct ipc_enrol *enrol, struct buf *out)
+{
+    if (span_equal(enrol->username_kind, SPAN_LITERAL("challenge"))) {
+        TRY(buf_append(out, enrol->username));
+        TRY(buf_append_text(out, ":"));
+    }
+    return buf_append(out, enrol->password);
+}
+
+/* The answer to a key that cannot decrypt needs the password, and a hash cannot encrypt: it is kept until the answer
+ * has been fetched. */
+static enum status seal_password(const struct desk *desk, const struct request *request, int64_t id, struct buf *out)
+{
+    AUTO(buf_clear) struct buf challenge = { 0 };
+    const bool is_rsa = request->applicant.proof ? request->applicant.proof_is_rsa
+                                                 : public_key_get_spec(csr_get_key(request->csr)).kind == KEY_RSA;
+
+    TRY(store_approval_wipe_expired(desk->store, desk->now_s));
+    if (is_rsa || !request->enrol->password.len)
+        return OK;
+    TRY(make_challenge(request->enrol, &challenge));
+    return seal_make(&desk->rules->key, id, buf_span(&challenge), out);
+}
+
 /* The row is written: now it waits, in place of whatever waited for the same device. */
 static enum status record_pending(const struct desk *desk, const struct request *request, int64_t id)
 {
     const uint8_t *signer = request->applicant.proof ? request->applicant.proof_key_hash : request->key_hash;
+    AUTO(buf_clear) struct buf sealed = { 0 };
+
+    TRY(seal_password(desk, request, id, &sealed));
     const struct store_approval approval = {
         .enrolment = id,
         .transaction_hash = span_of(request->transaction_hash, sizeof request->transaction_hash),
         .signer_hash = span_of(signer, SHA256_BYTES),
         .expires_s = desk->now_s + desk->rules->config->pending_lifetime_s,
+        .sealed = buf_span(&sealed),
     };
 
     desk->verdict->kind = VERDICT_PENDING;

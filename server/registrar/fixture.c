@@ -150,8 +150,10 @@ int fixture_tear_down(void **state)
         unlink(path);
     }
     rmdir(f->directory);
-    for (size_t i = 0; i < f->decisions_count; i++)
+    for (size_t i = 0; i < f->decisions_count; i++) {
         buf_clear(&f->decisions[i].certificate);
+        buf_clear(&f->decisions[i].password);
+    }
     for (size_t i = 0; i < FIXTURE_JOURNAL_MAX; i++) /* a test may have cut the journal */
         buf_clear(&f->journal[i].certificate);
     buf_clear(&f->to_signer);
@@ -184,6 +186,7 @@ static enum status catch(void *context, enum ipc_role to, uint32_t number, const
     decision->fail_info = message->decision.fail_info;
     decision->retry_after_s = message->decision.retry_after_s;
     assert_int_equal(span_to_text(message->decision.text, decision->text, sizeof decision->text), OK);
+    TRY(buf_set(&decision->password, message->decision.password));
     return buf_set(&decision->certificate, message->decision.certificate);
 }
 
@@ -329,7 +332,7 @@ void fixture_send(struct fixture *f, const struct fixture_request *request)
                    .transaction = span_of_text(request->transaction ? request->transaction : "t1"),
                    .csr = buf_span(&csr),
                    .username = span_of_text(request->username),
-                   .username_kind = SPAN_LITERAL("dns"),
+                   .username_kind = span_of_text(request->username_kind ? request->username_kind : "dns"),
                    .password = span_of_text(request->password),
                    .proof = request->proof,
                    .address = SPAN_LITERAL("192.0.2.7") },

@@ -19,6 +19,7 @@ struct fixture_decision {
     uint32_t retry_after_s;
     char text[CLIENT_TEXT_BYTES];
     struct buf certificate;
+    struct buf password;
 };
 
 struct fixture_record {
@@ -74,6 +75,7 @@ struct fixture_request {
     unsigned key;
     const char *subject;        /* of the CSR; default "" */
     const char *username;
+    const char *username_kind;  /* default "dns" */
     const char *password;
     struct span proof;
     uint32_t responder;

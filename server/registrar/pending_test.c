@@ -7,6 +7,7 @@
 #include "lib/base/test.h"
 #include "lib/base/text.h"
 #include "lib/scep/scep.h"
+#include "server/registrar/seal.h"
 
 #include <stdio.h>
 
@@ -17,15 +18,15 @@ static void key_hash(unsigned key, uint8_t hash[SHA256_BYTES])
     sha256(public_key_get_spki(private_key_get_public(fixture_key(key))), hash);
 }
 
-/* The newest decision, or NULL where none came. */
-static const struct fixture_decision *poll_for(struct fixture *f, const char *transaction, unsigned key)
+static const struct fixture_decision *poll_as(struct fixture *f, const char *transaction, unsigned key,
+                                              bool needs_password)
 {
     uint8_t hash[SHA256_BYTES];
     const struct ipc_message message = {
         .kind = IPC_KIND_poll,
         .fd = -1,
         .poll = { .exchange = 9, .path = SPAN_LITERAL("factory"), .transaction = span_of_text(transaction),
-                  .signer = span_of(hash, sizeof hash), .address = SPAN_LITERAL("192.0.2.7") },
+                  .signer = span_of(hash, sizeof hash), .needs_password = needs_password, .address = SPAN_LITERAL("192.0.2.7") },
     };
     const size_t before = f->decisions_count;
 
@@ -36,6 +37,12 @@ static const struct fixture_decision *poll_for(struct fixture *f, const char *tr
     if (f->registrar.signer_connected)
         fixture_signer_works(f);
     return f->decisions_count > before ? &f->decisions[f->decisions_count - 1] : NULL;
+}
+
+/* The newest decision, or NULL where none came. */
+static const struct fixture_decision *poll_for(struct fixture *f, const char *transaction, unsigned key)
+{
+    return poll_as(f, transaction, key, false);
 }
 
 static void assert_refused(const struct fixture_decision *decision, enum scep_fail_info info, const char *words)
@@ -391,6 +398,96 @@ static void status_counts_what_waits(void **state)
     json_decref(answer);
 }
 
+/* --- Keys that cannot decrypt, as all of the fixture's ---------------------------------------- */
+
+static size_t sealed_bytes(struct fixture *f, int64_t enrolment)
+{
+    AUTO(buf_clear) struct buf sealed = { 0 };
+
+    assert_int_equal(store_approval_get_sealed(f->store, enrolment, &sealed), OK);
+    return sealed.len;
+}
+
+static void the_password_is_kept_sealed_until_the_answer_is_fetched(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    const struct fixture_request request = ask_gw_1(f, password);
+    assert_true(sealed_bytes(f, 1) > strlen(password));
+    assert_int_equal(poll_as(f, "t1", 0, true)->status, PENDING);
+    assert_int_equal(poll_as(f, "t1", 0, true)->password.len, 0);
+    assert_int_equal(command(f, "approve", 1, ""), OK);
+    assert_int_equal(poll_as(f, "t1", 0, true)->status, PENDING); /* the signer is not there */
+    fixture_restart(f);
+    fixture_signer_comes(f);
+    const struct fixture_decision *polled = poll_as(f, "t1", 0, true);
+    assert_int_equal(polled->status, OK);
+    assert_true(span_equal(buf_span(&polled->password), span_of_text(password)));
+    assert_int_equal(sealed_bytes(f, 1), 0);
+    assert_refused(poll_as(f, "t1", 0, true), SCEP_BAD_REQUEST, "send the request itself again");
+    const struct fixture_decision *again = fixture_ask(f, &request);
+    assert_int_equal(again->status, OK);
+    assert_int_equal(again->password.len, 0);
+}
+
+static void the_username_stands_in_front_where_the_challenge_carried_it(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES], both[64];
+
+    f->config->paths[0].needs_approval = true;
+    fixture_add_device(f, "gw-1", password);
+    const struct fixture_request request = { .username = "gw-1", .password = password, .username_kind = "challenge" };
+    assert_int_equal(fixture_ask(f, &request)->status, PENDING);
+    fixture_signer_comes(f);
+    assert_int_equal(command(f, "approve", 1, ""), OK);
+    fixture_signer_works(f);
+    snprintf(both, sizeof both, "gw-1:%s", password);
+    const struct fixture_decision *polled = poll_as(f, "t1", 0, true);
+    assert_true(span_equal(buf_span(&polled->password), span_of_text(both)));
+}
+
+static void a_sealed_password_is_wiped_when_nobody_will_need_it(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    ask_gw_1(f, password);
+    assert_int_equal(command(f, "reject", 1, ", 'reason': 'no'"), OK);
+    assert_int_equal(sealed_bytes(f, 1), 0);
+    char other[CREDENTIAL_GENERATED_BYTES];
+    fixture_add_device(f, "gw-2", other);
+    const struct fixture_request request = { .username = "gw-2", .password = other, .key = 1, .transaction = "t2" };
+    assert_int_equal(fixture_ask(f, &request)->status, PENDING);
+    assert_true(sealed_bytes(f, 2) > 0);
+    f->now_s += f->config->pending_lifetime_s;
+    assert_refused(poll_as(f, "t2", 1, true), SCEP_BAD_REQUEST, "expired");
+    assert_int_equal(sealed_bytes(f, 2), 0);
+}
+
+static void a_sealed_password_opens_with_its_key_and_enrolment_only(void **state)
+{
+    const struct credential_key key = { { 1 } }, other = { { 2 } };
+    AUTO(buf_clear) struct buf sealed = { 0 };
+    AUTO(buf_clear) struct buf password = { 0 };
+
+    (void)state;
+    assert_int_equal(seal_make(&key, 7, SPAN_LITERAL("secret"), &sealed), OK);
+    assert_null(memmem(sealed.ptr, sealed.len, "secret", 6));
+    assert_int_equal(seal_open(&key, 7, buf_span(&sealed), &password), OK);
+    assert_true(span_equal(buf_span(&password), SPAN_LITERAL("secret")));
+    assert_int_equal(seal_open(&other, 7, buf_span(&sealed), &password), BAD_PROOF);
+    assert_int_equal(seal_open(&key, 8, buf_span(&sealed), &password), BAD_PROOF);
+    assert_int_equal(password.len, 0);
+    for (size_t i = 0; i < sealed.len; i++) {
+        assert_int_equal(seal_open(&key, 7, span_of(sealed.ptr, i), &password), BAD_PROOF);
+        sealed.ptr[i] ^= 1;
+        assert_int_equal(seal_open(&key, 7, buf_span(&sealed), &password), BAD_PROOF);
+        sealed.ptr[i] ^= 1;
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -412,6 +509,10 @@ int main(void)
         TEST(who_never_had_to_wait_may_poll_all_the_same),
         TEST(a_decision_needs_an_enrolment_that_waits_and_a_reason_to_reject),
         TEST(status_counts_what_waits),
+        TEST(the_password_is_kept_sealed_until_the_answer_is_fetched),
+        TEST(the_username_stands_in_front_where_the_challenge_carried_it),
+        TEST(a_sealed_password_is_wiped_when_nobody_will_need_it),
+        TEST(a_sealed_password_opens_with_its_key_and_enrolment_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 void verdict_clear(struct verdict *verdict)
 {
     buf_clear(&verdict->certificate);
+    buf_clear(&verdict->password);
     intent_free(verdict->intent);
     verdict->intent = NULL;
 }

@@ -31,6 +31,7 @@ struct verdict {
     int64_t replaced; /* and so many earlier ones were put aside for it */
     uint8_t serial[CERT_SERIAL_MAX_BYTES]; /* of ANSWER */
     struct buf certificate;                /* DER, of ANSWER */
+    struct buf password;                   /* secret: the challengePassword that the answer of a poll needs */
     struct intent *intent;                 /* of ISSUE; whoever puts it into the table takes it out of here */
 };
 

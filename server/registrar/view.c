@@ -216,6 +216,19 @@ static unsigned smallest_rsa_bits(const struct template *t)
     return bits < 2048 ? 2048 : bits;
 }
 
+/* RSA where the template takes it: every client knows it. */
+static const char *profile_key_type(const struct template *t)
+{
+    const char *found = "RSA";
+
+    for (size_t i = t->keys_count; i-- > 0;) {
+        if (t->keys[i].kind == KEY_RSA)
+            return "RSA";
+        found = t->keys[i].kind == KEY_EC_P256 ? "EC" : "EC-P384";
+    }
+    return found;
+}
+
 #define PROFILE_RENEW_AT_ELAPSED_PERCENT 80
 
 /* Whom the device may believe under https: the anchor it has anyway, if that one is above our certificate. */
@@ -248,7 +261,7 @@ enum status view_profile(const struct rules *rules, const struct store_device *d
                      url, "tls_anchor", tls_anchor(rules, authority), "ca_identifier", "", "ca_fingerprint",
                      view_hex(span_of(authority->anchor_fingerprint, SHA256_BYTES)), "username", device->username,
                      "username_form", form, "subject", expand(t->subject, device), "subject_alt_name",
-                     expand_names(t, device), "key_type", "RSA", "key_size", (int)smallest_rsa_bits(t),
+                     expand_names(t, device), "key_type", profile_key_type(t), "key_size", (int)smallest_rsa_bits(t),
                      "renew_at_elapsed_percent", PROFILE_RENEW_AT_ELAPSED_PERCENT);
     return *out ? OK : fail(FAULT, "no memory for a profile");
 }

@@ -201,11 +201,23 @@ static enum status find_username(struct enrolment *e)
     return OK;
 }
 
+/* Before anything is issued or a password burned: a key that cannot decrypt gets its certificate under the
+ * challengePassword (RFC 8894 s3.1), so there must be one, in a renewal too. */
+static enum status check_deliverable(struct enrolment *e)
+{
+    if (!scep_message_needs_password(e->message) || e->password.len)
+        return OK;
+    return refuse_as_said(e, fail(REFUSED, "RFC 8894 s3.1: the reply to an EC key is encrypted with the "
+                                           "challengePassword, and the request has none; put a one-time password "
+                                           "into it, also to renew: the operator issues them"));
+}
+
 static enum status prove_request(struct enrolment *e)
 {
     TRY(open_request(e));
     TRY(check_signer(e));
-    return find_username(e);
+    TRY(find_username(e));
+    return check_deliverable(e);
 }
 
 static void fill_request(const struct enrolment *e, struct ipc_message *out)
@@ -328,6 +340,7 @@ static void fill_poll(const struct enrolment *e, struct ipc_message *out)
             .path = span_of_text(e->endpoint->path->name),
             .transaction = scep_message_get_header(e->message)->transaction,
             .signer = span_of(e->signer_hash, sizeof e->signer_hash),
+            .needs_password = scep_message_needs_password(e->message),
             .address = span_of_text(request->address),
             .user_agent = span_of_text(request->user_agent),
         },
@@ -400,6 +413,7 @@ enum status enrolment_reply(const struct enrolment *e, const struct enrolment_an
         .fail_info_text = answer->text,
         .certificates = certificates,
         .certificate_count = reply_certificates(e, answer, certificates),
+        .password = e->csr ? csr_get_challenge(e->csr) : answer->password,
         .signer = { e->endpoint->signing_cert, e->endpoint->signing_key },
         .policy = e->endpoint->path->policy,
         .now_s = clock_now_s(),

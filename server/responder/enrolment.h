@@ -59,6 +59,7 @@ void enrolment_fill(const struct enrolment *enrolment, struct ipc_message *out);
 struct enrolment_answer {
     enum scep_pki_status pki_status;
     struct span issued;            /* with SCEP_SUCCESS: the certificate, DER */
+    struct span password;          /* of a CertPoll by an EC key: what to encrypt it with */
     enum scep_fail_info fail_info; /* with SCEP_FAILURE */
     const char *text;              /* with SCEP_FAILURE: failInfoText */
 };

@@ -433,7 +433,8 @@ static void answer_decision(const struct enrolment *e, const struct ipc_decision
     switch ((enum status)decision->status) {
     case OK:
         answer_message(
-            e, &(struct enrolment_answer){ .pki_status = SCEP_SUCCESS, .issued = decision->certificate });
+            e, &(struct enrolment_answer){ .pki_status = SCEP_SUCCESS, .issued = decision->certificate,
+                                           .password = decision->password });
         return;
     case PENDING:
         answer_message(e, &(struct enrolment_answer){ .pki_status = SCEP_PENDING });

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 from cryptography.x509.oid import NameOID
 
 import der
@@ -52,6 +53,24 @@ def digest_of(name, data):
 
 def new_key(bits=2048, exponent=65537):
     return rsa.generate_private_key(public_exponent=exponent, key_size=bits)
+
+
+def new_ec_key(curve="P-256"):
+    return ec.generate_private_key({"P-256": ec.SECP256R1, "P-384": ec.SECP384R1}[curve]())
+
+
+def is_ec(key):
+    return isinstance(key, ec.EllipticCurvePrivateKey)
+
+
+def sign(key, data, digest):
+    """RSA PKCS #1 v1.5, or ECDSA."""
+    kind = DIGESTS[digest][1]()
+    return key.sign(data, ec.ECDSA(kind)) if is_ec(key) else key.sign(data, padding.PKCS1v15(), kind)
+
+
+def ecdsa_with(digest):
+    return der.seq(der.oid("1.2.840.10045.4.3." + {"sha256": "2", "sha384": "3", "sha512": "4"}[digest]))
 
 
 def spki(key):
@@ -104,10 +123,11 @@ def extension_request(*extensions):
 def csr(key, subject=b"\x30\x00", attributes=(), public=None, digest="sha256", spoil=False):
     """A PKCS#10 request; `public` puts another key into it, `spoil` breaks its signature."""
     info = der.seq(der.integer(0), subject, public or spki(key), der.context(0, *attributes))
-    signature = key.sign(info, padding.PKCS1v15(), DIGESTS[digest][1]())
+    signature = sign(key, info, digest)
     if spoil:
         signature = bytes([signature[0] ^ 1]) + signature[1:]
-    return der.seq(info, algorithm("1.2.840.113549.1.1." + SIGNATURE_WITH[digest]), der.bits(signature))
+    how = ecdsa_with(digest) if is_ec(key) else algorithm("1.2.840.113549.1.1." + SIGNATURE_WITH[digest])
+    return der.seq(info, how, der.bits(signature))
 
 
 def self_signed(key, subject=None, start_days=-1, end_days=1):
@@ -173,6 +193,7 @@ class Message:
     embed: list = None                  # certificates inside; default: the signer's
     content_type: str = DATA
     sort: bool = True                   # signed attributes in DER's order
+    password: str = None                # opens the reply, where the signer's key cannot decrypt
 
     def __post_init__(self):
         if self.transaction is None:
@@ -206,9 +227,10 @@ class Message:
         attributes = self._attributes(content)
         signed = der.set_of(*attributes) if self.sort else der.set_as_given(*attributes)
         kind = DIGESTS[self.digest]
-        signature = self.key.sign(signed, padding.PKCS1v15(), kind[1]())
+        signature = sign(self.key, signed, self.digest)
+        how = ecdsa_with(self.digest) if is_ec(self.key) else algorithm(RSA)
         signer = der.seq(der.integer(1), issuer_and_serial(self.cert), algorithm(kind[0]),
-                         b"\xa0" + signed[1:], algorithm(RSA), der.octets(signature))
+                         b"\xa0" + signed[1:], how, der.octets(signature))
         embedded = [cert_der(c) for c in ([self.cert] if self.embed is None else self.embed)]
         inner = der.seq(der.oid(self.content_type), der.context(0, der.octets(content)))
         body = der.seq(der.integer(1), der.set_of(algorithm(kind[0])), inner,
@@ -262,27 +284,58 @@ def _find_signer(info, embedded, candidates):
     raise AssertionError("the signer's certificate is nowhere")
 
 
-def _open_envelope(data, key, cert):
+PBKDF2, PWRI_KEK, HMAC_SHA256 = "1.2.840.113549.1.5.12", "1.2.840.113549.1.9.16.3.9", "1.2.840.113549.2.9"
+
+
+def _cbc(key, iv, data):
+    worker = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    return worker.update(data) + worker.finalize()
+
+
+def _open_by_password(info, password):
+    """PasswordRecipientInfo (RFC 5652 s6.2.4): the content key, with PBKDF2 and RFC 3211's wrap."""
+    assert info.tag == 0xA3 and info[0].content == b"\0"
+    derivation, wrap, sealed = info[1], info[2], info[3].content
+    assert derivation.tag == 0xA0 and derivation[0].oid() == PBKDF2
+    salt, count, prf = derivation[1][0].content, int.from_bytes(derivation[1][1].content, "big"), derivation[1][2]
+    assert prf[0].oid() == HMAC_SHA256 and count >= 10000 and len(salt) >= 16
+    assert wrap[0].oid() == PWRI_KEK
+    bits = {CIPHERS["aes128"][0]: 16, CIPHERS["aes256"][0]: 32}[wrap[1][0].oid()]
+    kek = PBKDF2HMAC(hashes.SHA256(), bits, salt, count).derive(password.encode())
+    inner = _cbc(kek, sealed[-32:-16], sealed[-16:])
+    plain = _cbc(kek, wrap[1][1].content, _cbc(kek, inner, sealed))
+    cek = plain[4:4 + plain[0]]
+    assert all(a ^ b == 0xff for a, b in zip(plain[1:4], cek)), "check octets"
+    return cek
+
+
+def _open_envelope(data, key, cert, password=None):
     outer = der.read(data)
     assert outer[0].oid() == ENVELOPED
     body = outer[1][0]
     infos, sealed = body[1], body[2]
     assert len(infos) == 1, "one recipient"
     info = infos[0]
+    if is_ec(key):
+        assert body[0].content == b"\3"
+        return _decrypt(sealed, _open_by_password(info, password)) + (False,)
     assert not cert or info[1].raw == issuer_and_serial(cert), "the reply is for the signer of the request"
     oaep = info[2][0].oid() == RSA_OAEP
     pad = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None) if oaep else padding.PKCS1v15()
-    cek = key.decrypt(info[3].content, pad)
+    return _decrypt(sealed, key.decrypt(info[3].content, pad)) + (oaep,)
+
+
+def _decrypt(sealed, cek):
     wanted = sealed[1][0].oid()
     cipher, row = next((n, r) for n, r in CIPHERS.items() if r[0] == wanted)
     worker = Cipher(row[1](cek), modes.CBC(sealed[1][1].content)).decryptor()
     plain = worker.update(sealed[2].content) + worker.finalize()
     fill = plain[-1]
     assert 1 <= fill <= row[3] and plain.endswith(bytes([fill]) * fill), "padding"
-    return plain[:-fill], cipher, oaep
+    return plain[:-fill], cipher
 
 
-def read_reply(data, key, cert, ca_certs):
+def read_reply(data, key, cert, ca_certs, password=None):
     """Read and prove a CertRep; AssertionError or InvalidSignature where anything is not as the RFC says.
     With `cert` None it may be for any recipient whose key is `key`."""
     outer = der.read(data)
@@ -304,7 +357,7 @@ def read_reply(data, key, cert, ca_certs):
     status = int(found[PKI_STATUS].content)
     certs, cipher, oaep = [], None, False
     if status == 0:
-        plain, cipher, oaep = _open_envelope(content, key, cert)
+        plain, cipher, oaep = _open_envelope(content, key, cert, password)
         certs = certs_only(plain)
     else:
         assert content == b"", "FAILURE and PENDING carry no envelope (RFC 8894 s3.3.2)"

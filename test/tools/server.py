@@ -267,7 +267,7 @@ class Server:
     def message(self, device, data=None, **more):
         device.cert = device.cert or scepmsg.self_signed(device.key, device.name)
         values = {"key": device.key, "cert": device.cert, "recipients": [self.ra_cert()],
-                  "data": self.request_for(device) if data is None else data, **more}
+                  "password": device.password, "data": self.request_for(device) if data is None else data, **more}
         return scepmsg.Message(**values)
 
     def exchange(self, message, key=None, cert=None):
@@ -275,7 +275,8 @@ class Server:
         answer = self.post(message.der())
         assert answer.status == 200, f"HTTP {answer.status}: {answer.body[:200]}\n{self.log()[-2000:]}"
         assert answer.kind == PKI_MESSAGE
-        reply = scepmsg.read_reply(answer.body, key or message.key, cert or message.cert, self.ca_certs_once())
+        reply = scepmsg.read_reply(answer.body, key or message.key, cert or message.cert, self.ca_certs_once(),
+                                   message.password)
         if isinstance(message.transaction, str):
             assert reply.transaction == message.transaction
         if isinstance(message.nonce, bytes):
