@@ -62,6 +62,8 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_non_null(p);
     assert_int_equal(p->username_forms[0], USERNAME_EMAIL);
     assert_true(p->policy.allow_des3);
+    assert_true(p->policy.allow_md5);
+    assert_false(p->policy.allow_des);
     assert_false(p->policy.allow_sha1);
     assert_true(p->policy.allow_odd_nonce);
     assert_int_equal(p->reply, REPLY_WITH_CHAIN);

@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/http/http.h"
+#include "lib/scep/legacy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +229,7 @@ static void fill_request(const struct enrolment *e, struct ipc_message *out)
             .proof = e->proof,
             .address = span_of_text(request->address),
             .user_agent = span_of_text(request->user_agent),
+            .legacy = scep_legacy_used(scep_message_get_header(e->message)),
         },
     };
 }
@@ -290,6 +292,7 @@ static void fill_get_cert(const struct enrolment *e, struct ipc_message *out)
             .proof = e->proof,
             .address = span_of_text(request->address),
             .user_agent = span_of_text(request->user_agent),
+            .legacy = scep_legacy_used(scep_message_get_header(e->message)),
         },
     };
 }
@@ -330,6 +333,7 @@ static void fill_poll(const struct enrolment *e, struct ipc_message *out)
             .signer = span_of(e->signer_hash, sizeof e->signer_hash),
             .address = span_of_text(request->address),
             .user_agent = span_of_text(request->user_agent),
+            .legacy = scep_legacy_used(scep_message_get_header(e->message)),
         },
     };
 }
