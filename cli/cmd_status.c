@@ -39,6 +39,14 @@ static const struct column path_columns[] = {
     { NULL, NULL, COLUMN_TEXT },
 };
 
+static const struct column legacy_columns[] = {
+    { "DES", "Messages with single DES since the start", COLUMN_TEXT },
+    { "3DES", "  with 3DES", COLUMN_TEXT },
+    { "MD5", "  with MD5", COLUMN_TEXT },
+    { "SHA-1", "  with SHA-1", COLUMN_TEXT },
+    { NULL, NULL, COLUMN_TEXT },
+};
+
 static enum status print_rows(const struct column *columns, const json_t *rows)
 {
     AUTO(table_clear) struct table table = { 0 };
@@ -63,6 +71,7 @@ static enum status show_status(struct session *session, const struct arguments *
     if (session->json)
         return table_print_json(answer, stdout);
     table_print_object(status_columns, answer, stdout);
+    table_print_object(legacy_columns, json_object_get(answer, "legacy"), stdout);
     TRY(print_rows(authority_columns, json_object_get(answer, "authorities")));
     return print_rows(path_columns, json_object_get(answer, "paths"));
 }

@@ -50,7 +50,9 @@ static cfg_opt_t path_options[] = {
     CFG_STR_LIST("templates", "{}", CFGF_NONE),
     CFG_STR_LIST("username_forms", "{dns, challenge}", CFGF_NONE),
     CFG_STR_LIST("authenticators", "{password, certificate}", CFGF_NONE),
+    CFG_BOOL("allow_des", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_des3", cfg_false, CFGF_NONE),
+    CFG_BOOL("allow_md5", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_sha1", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_odd_nonce", cfg_false, CFGF_NONE),
     CFG_STR("reply", "leaf", CFGF_NONE),
@@ -564,6 +566,8 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         TRY(read_path_authenticators(section, p));
         (void)find_word(reply_words, COUNT_OF(reply_words), cfg_getstr(section, "reply"), &reply);
         p->reply = (enum reply_extras)reply;
+        p->policy.allow_des = cfg_getbool(section, "allow_des");
+        p->policy.allow_md5 = cfg_getbool(section, "allow_md5");
         p->policy.allow_des3 = cfg_getbool(section, "allow_des3");
         p->policy.allow_sha1 = cfg_getbool(section, "allow_sha1");
         p->policy.allow_odd_nonce = cfg_getbool(section, "allow_odd_nonce");

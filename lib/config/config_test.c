@@ -65,6 +65,8 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     assert_int_equal(p->authenticators_count, 1);
     assert_int_equal(p->authenticators[0], AUTHENTICATOR_CERTIFICATE);
     assert_true(p->policy.allow_des3);
+    assert_true(p->policy.allow_md5);
+    assert_false(p->policy.allow_des);
     assert_false(p->policy.allow_sha1);
     assert_true(p->policy.allow_odd_nonce);
     assert_int_equal(p->reply, REPLY_WITH_CHAIN);

@@ -22,14 +22,15 @@ static bool is_oid(const struct scep_algorithm *algorithm, struct span oid)
 
 /* --- Digests ------------------------------------------------------------ */
 
-/* RFC 5754 s2: parameters are left out. */
+/* RFC 5754 s2: parameters are left out; RFC 3370 s2.2: those of MD5 are NULL. */
 static const struct {
     enum digest digest;
     const char *name;
     struct span oid;
     struct span identifier;
 } digest_rules[] = {
-    { DIGEST_MD5, "MD5", SPAN_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x02\x05"), SPAN_LITERAL("") },
+    { DIGEST_MD5, "MD5", SPAN_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x02\x05"),
+      SPAN_LITERAL("\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00") },
     { DIGEST_SHA1, "SHA-1", SPAN_LITERAL("\x2b\x0e\x03\x02\x1a"),
       SPAN_LITERAL("\x30\x07\x06\x05\x2b\x0e\x03\x02\x1a") },
     { DIGEST_SHA256, "SHA-256", SPAN_LITERAL(NIST_HASH "\x01"),
@@ -113,6 +114,7 @@ struct span scep_signature_identifier(enum key_kind kind, enum digest digest)
 /* --- Content encryption ------------------------------------------------- */
 
 static const struct scep_cipher_rule cipher_rules[] = {
+    { SCEP_DES_CBC, "DES-CBC", SPAN_LITERAL("\x2b\x0e\x03\x02\x07"), 8, 8 },
     { SCEP_DES3_CBC, "DES-EDE3-CBC", SPAN_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x03\x07"), 24, 8 },
     { SCEP_AES128_CBC, "AES-128-CBC", SPAN_LITERAL(NIST_AES "\x02"), 16, 16 },
     { SCEP_AES192_CBC, "AES-192-CBC", SPAN_LITERAL(NIST_AES "\x16"), 24, 16 },

@@ -3,6 +3,7 @@
  * pkcsPKIEnvelope: EnvelopedData for exactly one KeyTransRecipientInfo (RFC 8894 s3.2.2, RFC 5652 s6), or in a
  * reply for one password.
  */
+#include "lib/scep/legacy.h"
 #include "lib/scep/message.h"
 
 #include <openssl/err.h>
@@ -139,7 +140,8 @@ static enum status prepare_cipher(const struct scep_cipher_rule *rule)
     if (!context)
         context = EVP_CIPHER_CTX_new();
     if (!fetched[rule->cipher])
-        fetched[rule->cipher] = EVP_CIPHER_fetch(NULL, rule->name, NULL);
+        fetched[rule->cipher] =
+            rule->cipher == SCEP_DES_CBC ? scep_legacy_des() : EVP_CIPHER_fetch(NULL, rule->name, NULL);
     if (context && fetched[rule->cipher])
         return OK;
     ERR_clear_error();

@@ -30,8 +30,9 @@ static bool is_digest_allowed(enum digest digest, const struct scep_policy *poli
 {
     switch (digest) {
     case DIGEST_NONE:
-    case DIGEST_MD5: /* RFC 8894 s2.9: MUST NOT */
         return false;
+    case DIGEST_MD5: /* RFC 8894 s2.9: MUST NOT, but where the operator says so */
+        return policy->allow_md5;
     case DIGEST_SHA1:
         return policy->allow_sha1;
     case DIGEST_SHA256:
@@ -56,11 +57,28 @@ static enum status check_signature_algorithm(struct scep_message *m)
     return OK;
 }
 
+static bool is_cipher_allowed(enum scep_cipher cipher, const struct scep_policy *policy)
+{
+    switch (cipher) {
+    case SCEP_CIPHER_NONE:
+        return false;
+    case SCEP_DES_CBC: /* RFC 8894 s2.9: MUST NOT, but where the operator says so */
+        return policy->allow_des;
+    case SCEP_DES3_CBC:
+        return policy->allow_des3;
+    case SCEP_AES128_CBC:
+    case SCEP_AES192_CBC:
+    case SCEP_AES256_CBC:
+        return true;
+    }
+    return false;
+}
+
 static enum status check_envelope_algorithms(struct scep_message *m, const struct scep_policy *policy)
 {
     if (!m->has_envelope)
         return OK;
-    if (!m->cipher || (m->cipher->cipher == SCEP_DES3_CBC && !policy->allow_des3))
+    if (!m->cipher || !is_cipher_allowed(m->cipher->cipher, policy))
         return refuse_algorithm(m, "content cipher", &m->envelope.content.cipher, "AES-CBC");
     if (!m->padding_is_known) {
         m->is_algorithm_refused = true;

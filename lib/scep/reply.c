@@ -11,7 +11,8 @@ static enum scep_cipher reply_cipher(const struct scep_reply *reply)
 {
     const enum scep_cipher cipher = reply->request->header.cipher;
 
-    if (cipher == SCEP_CIPHER_NONE || (cipher == SCEP_DES3_CBC && !reply->policy.allow_des3))
+    if (cipher == SCEP_CIPHER_NONE || (cipher == SCEP_DES_CBC && !reply->policy.allow_des) ||
+        (cipher == SCEP_DES3_CBC && !reply->policy.allow_des3))
         return SCEP_AES128_CBC;
     return cipher;
 }
@@ -21,7 +22,7 @@ static enum digest reply_digest(const struct scep_reply *reply)
     const enum digest digest = reply->request->header.digest;
 
     if (digest == DIGEST_SHA384 || digest == DIGEST_SHA512 ||
-        (digest == DIGEST_SHA1 && reply->policy.allow_sha1))
+        (digest == DIGEST_SHA1 && reply->policy.allow_sha1) || (digest == DIGEST_MD5 && reply->policy.allow_md5))
         return digest;
     return DIGEST_SHA256;
 }

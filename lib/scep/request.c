@@ -16,6 +16,8 @@ static enum status check_request(const struct scep_request *r)
     if (r->data.len == 0 || r->data.len > SCEP_MESSAGE_MAX_BYTES)
         return fail(BAD_INPUT, "RFC 8894 s3.2.2: messageData of %zu bytes, want 1 to %zu", r->data.len,
                     SCEP_MESSAGE_MAX_BYTES);
+    if (r->digest == DIGEST_MD5 || r->cipher == SCEP_DES_CBC)
+        return fail(BAD_INPUT, "RFC 8894 s2.9: no request is made with MD5 or single DES");
     return OK;
 }
 

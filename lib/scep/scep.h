@@ -43,11 +43,13 @@ const char *scep_fail_info_name(enum scep_fail_info info);
 /* The failInfo that a failed call means: BAD_PROOF badMessageCheck, otherwise badRequest;
  * badAlg where scep_message_algorithm_refused() said so. */
 
-enum scep_cipher { SCEP_CIPHER_NONE, SCEP_DES3_CBC, SCEP_AES128_CBC, SCEP_AES192_CBC, SCEP_AES256_CBC };
+enum scep_cipher { SCEP_CIPHER_NONE, SCEP_DES_CBC, SCEP_DES3_CBC, SCEP_AES128_CBC, SCEP_AES192_CBC, SCEP_AES256_CBC };
 
 /* What an enrolment path accepts beyond AES, SHA-256 and up, and nonces of SCEP_NONCE_BYTES. */
 struct scep_policy {
+    bool allow_des; /* needs scep_legacy_load() */
     bool allow_des3;
+    bool allow_md5;
     bool allow_sha1;
     bool allow_odd_nonce; /* 1 to SCEP_NONCE_MAX_BYTES, echoed as sent: some fielded clients send 8 */
 };

@@ -91,7 +91,7 @@ enum status scep_sign(const struct scep_signing *signing, struct scep_attributes
     AUTO(buf_clear) struct buf signature = { 0 };
 
     if (scep_digest_identifier(signing->digest).len == 0)
-        return fail(BAD_INPUT, "RFC 8894 s2.9: no digest is chosen, or MD5");
+        return fail(BAD_INPUT, "RFC 8894 s2.9: no digest is chosen");
     add_cms_attributes(signing, attributes);
     TRY(scep_attributes_write(attributes, &set));
     TRY(private_key_sign(signing->signer.key, signing->digest, buf_span(&set), &signature));

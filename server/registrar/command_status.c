@@ -43,6 +43,18 @@ static json_t *view_paths(const struct config *config)
     return rows;
 }
 
+static json_t *view_legacy(const struct registrar *registrar)
+{
+    json_t *row = json_object();
+    char name[SCEP_LEGACY_TEXT_BYTES];
+
+    for (size_t i = 0; row && i < SCEP_LEGACY_COUNT; i++) {
+        scep_legacy_text(1u << i, name);
+        json_object_set_new(row, name, json_integer((json_int_t)registrar->legacy_count[i]));
+    }
+    return row;
+}
+
 enum status command_status(struct call *call)
 {
     const struct registrar *registrar = call->registrar;
@@ -51,7 +63,7 @@ enum status command_status(struct call *call)
 
     TRY(store_get_totals(registrar->store, call->now_s, &totals));
     call->answer = json_pack(
-        "{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o}", "version",
+        "{s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:o, s:o}", "version",
         MUSTER_VERSION, "openssl", OpenSSL_version(OPENSSL_VERSION), "started_s", (json_int_t)registrar->started_s,
         "now_s", (json_int_t)call->now_s, "public_url", config->public_url, "devices", (json_int_t)totals.devices,
         "certificates", (json_int_t)totals.certificates, "valid",
@@ -60,6 +72,7 @@ enum status command_status(struct call *call)
         (json_int_t)totals.pending, "events",
         (json_int_t)totals.events, "journal_sequence", (json_int_t)totals.journal_sequence, "signer",
         registrar->signer_connected ? "connected" : "absent", "responders", (json_int_t)registrar->responders_count,
-        "authorities", view_authorities(&registrar->rules), "paths", view_paths(config));
+        "authorities", view_authorities(&registrar->rules), "paths", view_paths(config), "legacy",
+        view_legacy(registrar));
     return call->answer ? OK : fail(FAULT, "no memory for an answer");
 }

@@ -142,12 +142,28 @@ static enum status (*const carry_out[])(struct registrar *, const struct sender 
     [VERDICT_ANSWER] = carry_out_answer,
 };
 
+/* Every use of an old algorithm that comes to us, whatever becomes of the request. */
+static enum status note_legacy(struct registrar *registrar, const struct sender *sender, const struct ipc_enrol *enrol,
+                               const struct verdict *verdict, unsigned used)
+{
+    char place[3][TRANSACTION_TEXT_BYTES], text[SCEP_LEGACY_TEXT_BYTES];
+    const struct note note = note_of(enrol, verdict, "legacy", place);
+
+    if (!used)
+        return OK;
+    for (size_t i = 0; i < SCEP_LEGACY_COUNT; i++)
+        registrar->legacy_count[i] += used >> i & 1;
+    scep_legacy_text(used, text);
+    return note_event(registrar->store, sender->now_s, &note, "a message with %s, which this path allows", text);
+}
+
 static enum status take_enrol(struct registrar *registrar, const struct sender *sender,
                               const struct ipc_message *message)
 {
     AUTO(verdict_clear) struct verdict verdict = { 0 };
 
     TRY(decide(registrar->store, &registrar->rules, &message->enrol, sender->now_s, &verdict));
+    TRY(note_legacy(registrar, sender, &message->enrol, &verdict, message->enrol.legacy));
     return carry_out[verdict.kind](registrar, sender, &message->enrol, &verdict);
 }
 
@@ -161,6 +177,7 @@ static enum status take_lookup(struct registrar *registrar, const struct sender 
     AUTO(verdict_clear) struct verdict verdict = { 0 };
 
     TRY(lookup_decide(registrar->store, &registrar->rules, lookup, sender->now_s, &verdict));
+    TRY(note_legacy(registrar, sender, &shown, &verdict, lookup->legacy));
     if (verdict.kind == VERDICT_REFUSE)
         return carry_out_refuse(registrar, sender, &shown, &verdict);
     return deliver(registrar, sender, &shown, &verdict, "fetched", "a certificate that exists");
@@ -202,6 +219,7 @@ static enum status take_poll(struct registrar *registrar, const struct sender *s
     AUTO(verdict_clear) struct verdict verdict = { 0 };
 
     TRY(pending_decide(registrar->store, &registrar->rules, asked, sender->now_s, &verdict));
+    TRY(note_legacy(registrar, sender, &shown, &verdict, asked->legacy));
     if (verdict.kind == VERDICT_WAIT && !registrar->reconciled)
         verdict.kind = VERDICT_PENDING;
     TRY(weigh_password(registrar, asked, sender->now_s, &verdict));

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "lib/scep/legacy.h"
 #include "server/registrar/decide.h"
 #include "server/registrar/lookup.h"
 #include "server/registrar/pending.h"
@@ -27,6 +28,7 @@ struct registrar {
     size_t at_signer_count; /* intents that it was sent and has not answered */
     unsigned responders_count;
     int64_t started_s;
+    uint64_t legacy_count[SCEP_LEGACY_COUNT]; /* uses of old algorithms since started_s, by SCEP_LEGACY_*'s bits */
 };
 
 /* Load what the ledger holds open.

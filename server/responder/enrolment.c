@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/http/http.h"
+#include "lib/scep/legacy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,6 +241,7 @@ static void fill_request(const struct enrolment *e, struct ipc_message *out)
             .proof = e->proof,
             .address = span_of_text(request->address),
             .user_agent = span_of_text(request->user_agent),
+            .legacy = scep_legacy_used(scep_message_get_header(e->message)),
         },
     };
 }
@@ -302,6 +304,7 @@ static void fill_get_cert(const struct enrolment *e, struct ipc_message *out)
             .proof = e->proof,
             .address = span_of_text(request->address),
             .user_agent = span_of_text(request->user_agent),
+            .legacy = scep_legacy_used(scep_message_get_header(e->message)),
         },
     };
 }
@@ -343,6 +346,7 @@ static void fill_poll(const struct enrolment *e, struct ipc_message *out)
             .needs_password = scep_message_needs_password(e->message),
             .address = span_of_text(request->address),
             .user_agent = span_of_text(request->user_agent),
+            .legacy = scep_legacy_used(scep_message_get_header(e->message)),
         },
     };
 }

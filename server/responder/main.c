@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/jail/jail.h"
 #include "lib/jail/priority.h"
+#include "lib/scep/legacy.h"
 #include "server/responder/handle.h"
 #include "server/responder/identity.h"
 
@@ -235,6 +236,15 @@ static enum status enter_jail(const struct config *config)
     return OK;
 }
 
+/* Its module is a file, so before the jail. */
+static enum status load_legacy(const struct config *config)
+{
+    for (size_t i = 0; i < config->paths_count; i++)
+        if (config->paths[i].policy.allow_des)
+            return scep_legacy_load();
+    return OK;
+}
+
 static enum status run(const struct role *role)
 {
     AUTO(config_freep) struct config *config = NULL;
@@ -244,6 +254,7 @@ static enum status run(const struct role *role)
     TRY(responder_new(config, &loop.responder));
     TRY(rates_open(ROLE_RATES_FD, &loop.responder->rates));
     close(ROLE_RATES_FD);
+    TRY(load_legacy(config));
     TRY(identities_load(config, &loop.identities));
     raise_file_limit(config->connections_max);
     TRY(start_loop(&loop, role));

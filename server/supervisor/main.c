@@ -57,6 +57,19 @@ static void tell_openssl(void)
                                "upgrade it (on Debian: apt-get install libssl3)");
 }
 
+/* RFC 8894 s2.9 */
+static void tell_legacy(const struct config *config)
+{
+    for (size_t i = 0; i < config->paths_count; i++) {
+        const struct scep_policy *policy = &config->paths[i].policy;
+        if (policy->allow_des || policy->allow_md5)
+            log_write(LOG_WARNING, "path %s takes %s%s%s, which SCEP forbids: whoever listens can read or forge such "
+                                   "messages; every use is an event",
+                      config->paths[i].name, policy->allow_des ? "single DES" : "",
+                      policy->allow_des && policy->allow_md5 ? " and " : "", policy->allow_md5 ? "MD5" : "");
+    }
+}
+
 static int run_main(int argc, char **argv)
 {
     AUTO(config_freep) struct config *config = NULL;
@@ -67,6 +80,7 @@ static int run_main(int argc, char **argv)
     if (status != OK)
         return report(status);
     tell_openssl();
+    tell_legacy(config);
     return report(supervisor_run(config));
 }
 
@@ -79,6 +93,8 @@ static int check_main(int argc, char **argv)
     enum status status = config_load(argv[1], &config);
     if (status == OK)
         status = check_files(config);
+    if (status == OK)
+        tell_legacy(config);
     return report(status);
 }
 

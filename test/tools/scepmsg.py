@@ -36,6 +36,7 @@ CIPHERS = {
     "aes128": ("2.16.840.1.101.3.4.1.2", algorithms.AES, 16, 16),
     "aes192": ("2.16.840.1.101.3.4.1.22", algorithms.AES, 24, 16),
     "aes256": ("2.16.840.1.101.3.4.1.42", algorithms.AES, 32, 16),
+    "des": ("1.3.14.3.2.7", algorithms.TripleDES, 8, 8), # 3DES with one key three times
     "des3": ("1.2.840.113549.3.7", algorithms.TripleDES, 24, 8),
 }
 SIGNATURE_WITH = {"sha1": "5", "sha256": "11", "sha384": "12", "sha512": "13", "md5": "4"}
