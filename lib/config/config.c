@@ -51,6 +51,7 @@ static cfg_opt_t path_options[] = {
     CFG_STR_LIST("username_forms", "{dns, challenge}", CFGF_NONE),
     CFG_STR_LIST("authenticators", "{password, certificate}", CFGF_NONE),
     CFG_BOOL("allow_des", cfg_false, CFGF_NONE),
+    CFG_STR("secret_file", "", CFGF_NONE),
     CFG_BOOL("allow_des3", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_md5", cfg_false, CFGF_NONE),
     CFG_BOOL("allow_sha1", cfg_false, CFGF_NONE),
@@ -165,7 +166,8 @@ static const struct word form_words[] = { { "dns", USERNAME_DNS },
                                           { "uri", USERNAME_URI },
                                           { "challenge", USERNAME_CHALLENGE } };
 static const struct word authenticator_words[] = { { "password", AUTHENTICATOR_PASSWORD },
-                                                   { "certificate", AUTHENTICATOR_CERTIFICATE } };
+                                                   { "certificate", AUTHENTICATOR_CERTIFICATE },
+                                                   { "secret", AUTHENTICATOR_SECRET } };
 static const struct word reply_words[] = { { "leaf", REPLY_LEAF },
                                            { "ca", REPLY_WITH_CA },
                                            { "chain", REPLY_WITH_CHAIN } };
@@ -525,15 +527,37 @@ static enum status read_path_forms(cfg_t *section, struct config_path *p)
     return OK;
 }
 
+/* SIZE_MAX where it does not stand there. */
+static size_t place_of(const struct config_path *p, enum authenticator which)
+{
+    for (size_t i = 0; i < p->authenticators_count; i++)
+        if (p->authenticators[i] == which)
+            return i;
+    return SIZE_MAX;
+}
+
+static enum status read_path_secret(const struct config *config, cfg_t *section, struct config_path *p)
+{
+    const char *file = cfg_getstr(section, "secret_file");
+    const size_t place = place_of(p, AUTHENTICATOR_SECRET);
+
+    if (place == SIZE_MAX && !file[0])
+        return OK;
+    if (place == SIZE_MAX)
+        return config_bad(section, "secret_file", file, "\"secret\" among the authenticators, or no file");
+    if (place_of(p, AUTHENTICATOR_PASSWORD) < place)
+        return config_bad(section, "authenticators", "secret", "it before \"password\", which would judge all that it is for");
+    return config_read_path(config, section, "secret_file", p->secret_file);
+}
+
 static enum status read_path_authenticators(cfg_t *section, struct config_path *p)
 {
     for (unsigned i = 0; i < cfg_size(section, "authenticators"); i++) {
         const char *name = cfg_getnstr(section, "authenticators", i);
         int value = 0;
         (void)find_word(authenticator_words, COUNT_OF(authenticator_words), name, &value);
-        for (size_t k = 0; k < p->authenticators_count; k++)
-            if (p->authenticators[k] == (enum authenticator)value)
-                return config_bad(section, "authenticators", name, "each authenticator once");
+        if (place_of(p, (enum authenticator)value) != SIZE_MAX)
+            return config_bad(section, "authenticators", name, "each authenticator once");
         p->authenticators[p->authenticators_count++] = (enum authenticator)value;
     }
     if (!p->authenticators_count)
@@ -564,6 +588,7 @@ static enum status read_paths(struct config *config, cfg_t *cfg)
         TRY(read_path_templates(config, section, p));
         TRY(read_path_forms(section, p));
         TRY(read_path_authenticators(section, p));
+        TRY(read_path_secret(config, section, p));
         (void)find_word(reply_words, COUNT_OF(reply_words), cfg_getstr(section, "reply"), &reply);
         p->reply = (enum reply_extras)reply;
         p->policy.allow_des = cfg_getbool(section, "allow_des");

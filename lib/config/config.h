@@ -50,8 +50,8 @@ enum username_form { USERNAME_DNS, USERNAME_EMAIL, USERNAME_URI, USERNAME_CHALLE
 const char *username_form_name(enum username_form form); /* "dns", "email", "uri", "challenge" */
 
 /* By what a request may show who sends it; server/registrar/authenticate.c has the table of what each does. */
-enum authenticator { AUTHENTICATOR_PASSWORD, AUTHENTICATOR_CERTIFICATE };
-#define AUTHENTICATOR_COUNT 2
+enum authenticator { AUTHENTICATOR_PASSWORD, AUTHENTICATOR_CERTIFICATE, AUTHENTICATOR_SECRET };
+#define AUTHENTICATOR_COUNT 3
 
 /* What a CertRep SUCCESS carries beside the certificate. */
 enum reply_extras { REPLY_LEAF, REPLY_WITH_CA, REPLY_WITH_CHAIN };
@@ -67,6 +67,7 @@ struct config_path {
     size_t username_forms_count;
     enum authenticator authenticators[AUTHENTICATOR_COUNT]; /* in the order in which they are tried; no other serves */
     size_t authenticators_count;
+    char secret_file[PATH_MAX]; /* of AUTHENTICATOR_SECRET; "" where it is not among them */
     struct scep_policy policy;
     enum reply_extras reply;
     unsigned rate_per_minute; /* PKIOperations, from whomever; 0: no limit */
@@ -142,6 +143,13 @@ const struct config_path *config_find_path(const struct config *config, struct s
 const struct template *config_find_template(const struct config *config, struct span name);
 const struct config_tls *config_find_tls(const struct config *config, struct span name);
 const struct config_authority *config_find_authority(const struct config *config, struct span name);
+
+/* Read the secret that all devices of a path share: the first line of its secret_file.
+ *   out   given  wiped by whoever clears it
+ * BAD_INPUT  others than its owner may read it, or it is no line of 16 to 255 bytes     FAULT  cannot be read */
+#define CONFIG_SECRET_LEAST_BYTES 16
+#define CONFIG_SECRET_MOST_BYTES 255
+MUST_USE enum status config_read_secret(const struct config_path *path, struct buf *out);
 
 /* A path of the configuration as an absolute one (relative ones start at DIR). */
 MUST_USE enum status config_absolute(const struct config *config, const char *path, char out[PATH_MAX]);

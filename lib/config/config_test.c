@@ -62,8 +62,10 @@ static void a_full_configuration_is_read_to_the_last_key(void **state)
     const struct config_path *p = config_find_path(c, SPAN_LITERAL("device"));
     assert_non_null(p);
     assert_int_equal(p->username_forms[0], USERNAME_EMAIL);
-    assert_int_equal(p->authenticators_count, 1);
-    assert_int_equal(p->authenticators[0], AUTHENTICATOR_CERTIFICATE);
+    assert_int_equal(p->authenticators_count, 2);
+    assert_int_equal(p->authenticators[1], AUTHENTICATOR_SECRET);
+    snprintf(inside, sizeof inside, "%s/path.secret", c->directory);
+    assert_string_equal(p->secret_file, inside);
     assert_true(p->policy.allow_des3);
     assert_true(p->policy.allow_md5);
     assert_false(p->policy.allow_des);

@@ -96,6 +96,40 @@ static enum status by_password(const struct question *question, struct applicant
     return right ? OK : refuse_wrong(question, &out->device, verdict);
 }
 
+/* --- By the secret of the path --------------------------------------------------------- */
+
+static enum status is_secret(const struct question *question, bool *right)
+{
+    const struct rules *rules = question->rules;
+    const struct config_path *path = question->path;
+    const struct span kept = span_of(rules->secrets[path - rules->config->paths], STORE_VERIFIER_BYTES);
+    uint8_t shown_hash[STORE_VERIFIER_BYTES];
+
+    *right = false;
+    if (!path->secret_file[0])
+        return OK;
+    TRY(credential_hash_secret(&rules->key, path->name, question->enrol->password, shown_hash));
+    *right = span_equal_secret(kept, span_of(shown_hash, sizeof shown_hash));
+    return OK;
+}
+
+/* It is not the user's: a wrong one is not counted against him. */
+static enum status by_secret(const struct question *question, struct applicant *out, struct verdict *verdict)
+{
+    const struct span username = question->enrol->username;
+    bool right = false;
+
+    TRY(store_device_find_username(question->store, username, &out->device));
+    TRY(check_rate(question, RATE_CLAIMS, username, verdict));
+    TRY(is_secret(question, &right));
+    if (!right)
+        return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "not the secret of the path");
+    if (!out->device.id || out->device.state != DEVICE_ACTIVE)
+        return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "the secret of the path with the %s user \"%.*s\"",
+                      out->device.id ? "removed" : "unknown", shown(username), (const char *)username.ptr);
+    return check_unlocked(question->rules, &out->device.credential, verdict);
+}
+
 /* --- By a certificate of ours ------------------------------------------------------ */
 
 /* What the ledger knows of the certificate. */
@@ -155,6 +189,9 @@ static enum status check_second(const struct question *question, const struct st
 
     if (enrol->password.len == 0)
         return OK;
+    TRY(is_secret(question, &right));
+    if (right && (!enrol->username.len || span_equal(enrol->username, username)))
+        return OK;
     if (enrol->username.len && !span_equal(enrol->username, username))
         return refuse(verdict, REFUSED, TEXT_NOT_ACCEPTED, "a certificate of device %s with the username \"%.*s\"",
                       device->name, shown(enrol->username), (const char *)enrol->username.ptr);
@@ -201,25 +238,40 @@ enum status authenticate_by_certificate(const struct question *question, struct 
 
 /* --- The table ----------------------------------------------------------------------- */
 
-static bool is_signed_by_itself(const struct ipc_enrol *enrol)
+static enum status is_signed_by_itself(const struct question *question, bool *serves)
 {
     /* RFC 8894 s3.3.1.2: a RenewalReq is signed with the existing certificate. */
-    return enrol->proof.len == 0 && enrol->message_type != SCEP_RENEWAL_REQ;
+    *serves = question->enrol->proof.len == 0 && question->enrol->message_type != SCEP_RENEWAL_REQ;
+    return OK;
 }
 
-static bool is_signed_by_ours(const struct ipc_enrol *enrol)
+static enum status is_signed_by_ours(const struct question *question, bool *serves)
 {
-    return enrol->proof.len != 0;
+    *serves = question->enrol->proof.len != 0;
+    return OK;
 }
 
-/* Which requests an authenticator is for, and how it judges them.  For each request at most one of them is:
- * what one has refused is never offered to another. */
+/* Where passwords serve too, what is not the secret may be one. */
+static enum status shows_secret(const struct question *question, bool *serves)
+{
+    const struct config_path *path = question->path;
+
+    TRY(is_signed_by_itself(question, serves));
+    for (size_t i = 0; *serves && i < path->authenticators_count; i++)
+        if (path->authenticators[i] == AUTHENTICATOR_PASSWORD)
+            return is_secret(question, serves);
+    return OK;
+}
+
+/* Which requests an authenticator is for, and how it judges them.  What one has refused is never offered to
+ * another. */
 static const struct {
-    bool (*serves)(const struct ipc_enrol *enrol);
+    enum status (*is_for)(const struct question *question, bool *serves);
     enum status (*judge)(const struct question *question, struct applicant *out, struct verdict *verdict);
 } authenticators[AUTHENTICATOR_COUNT] = {
     [AUTHENTICATOR_PASSWORD] = { is_signed_by_itself, by_password },
     [AUTHENTICATOR_CERTIFICATE] = { is_signed_by_ours, authenticate_by_certificate },
+    [AUTHENTICATOR_SECRET] = { shows_secret, by_secret },
 };
 
 enum status authenticate(const struct question *question, struct applicant *out, struct verdict *verdict)
@@ -228,7 +280,10 @@ enum status authenticate(const struct question *question, struct applicant *out,
 
     for (size_t i = 0; i < path->authenticators_count; i++) {
         const enum authenticator which = path->authenticators[i];
-        if (authenticators[which].serves(question->enrol))
+        bool serves = false;
+        TRY(authenticators[which].is_for(question, &serves));
+        out->by = which;
+        if (serves)
             return authenticators[which].judge(question, out, verdict);
     }
     if (question->enrol->message_type == SCEP_RENEWAL_REQ && !question->enrol->proof.len)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Who sends this request?  Username and password say so, or a certificate of ours that the request was
- * signed with: what counts is the path's to say, and nothing else does.
+ * signed with, or username and the secret of the path: what counts is the path's to say, and nothing else does.
  */
 #pragma once
 
@@ -12,7 +12,8 @@
 /* Somebody who has shown who he is. */
 struct applicant {
     struct store_device device;
-    int64_t proof; /* the certificate that says so; 0: the password did */
+    enum authenticator by;
+    int64_t proof; /* the certificate that says so; 0: what he knows did */
     uint8_t proof_key_hash[SHA256_BYTES]; /* of its SubjectPublicKeyInfo */
     bool proof_is_rsa;                    /* its key can decrypt an answer */
     int64_t proof_not_before_s;

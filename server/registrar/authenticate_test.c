@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/registrar/fixture.h"
 
+#include "lib/base/file.h"
+#include "lib/base/log.h"
 #include "lib/base/test.h"
 #include "lib/scep/scep.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct fixture_request first(const char *username, const char *password)
@@ -323,6 +326,141 @@ static void a_user_who_does_not_exist_has_the_same_rate(void **state)
     assert_refused(fixture_ask(f, &request), "too many requests of this user");
 }
 
+/* --- The secret of a path ------------------------------------------------------------------------- */
+
+#define SECRET "the secret of the factory"
+
+static void put_secret(struct fixture *f, size_t path, const char *secret)
+{
+    char file[300];
+    struct config_path *p = &f->config->paths[path];
+
+    snprintf(file, sizeof file, "%s/secret-%zu", f->directory, path);
+    assert_int_equal(file_replace(file, span_of_text(secret), 0600), OK);
+    snprintf(p->secret_file, sizeof p->secret_file, "%s", file);
+    p->authenticators[0] = AUTHENTICATOR_SECRET;
+    p->authenticators[1] = AUTHENTICATOR_PASSWORD;
+    p->authenticators[2] = AUTHENTICATOR_CERTIFICATE;
+    p->authenticators_count = 3;
+}
+
+/* Every path has a secret of its own from now on. */
+static void use_secrets(struct fixture *f)
+{
+    log_init("test", LOG_ERROR);
+    put_secret(f, 0, SECRET "\n");
+    put_secret(f, 1, "the secret of the laboratory");
+    fixture_restart(f);
+    for (size_t i = 0; i < 2; i++) /* it is in memory now */
+        assert_int_equal(unlink(f->config->paths[i].secret_file), 0);
+    fixture_signer_comes(f);
+}
+
+static void the_secret_of_the_path_serves_every_device_that_exists(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    use_secrets(f);
+    assert_int_equal(fixture_command(f, "{'command': 'device.add', 'name': 'gw-1', 'template': 'device'}", NULL), OK);
+    fixture_add_device(f, "gw-2", password);
+    struct fixture_request request = first("gw-1", SECRET);
+    const struct fixture_decision *one = fixture_ask(f, &request);
+    assert_int_equal(one->status, OK);
+    const struct fixture_decision *again = fixture_ask(f, &request);
+    assert_true(span_equal(buf_span(&one->certificate), buf_span(&again->certificate)));
+    request = (struct fixture_request){ .username = "gw-2", .password = SECRET, .key = 1 };
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+    request = (struct fixture_request){ .username = "gw-2", .password = password, .key = 2 };
+    assert_int_equal(fixture_ask(f, &request)->status, OK); /* its own password was not burned by the secret */
+    assert_int_equal(f->issues_count, 3);
+    request = first("gw-3", SECRET);
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_event(f, "unknown user \"gw-3\"");
+    assert_int_equal(fixture_command(f, "{'command': 'device.remove', 'name': 'gw-2'}", NULL), OK);
+    request = (struct fixture_request){ .username = "gw-2", .password = SECRET, .key = 1, .transaction = "t5" };
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+}
+
+static void the_secret_of_another_path_or_a_wrong_one_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    use_secrets(f);
+    assert_int_equal(fixture_command(f, "{'command': 'device.add', 'name': 'gw-1', 'template': 'device'}", NULL), OK);
+    const char *const wrong[] = { "the secret of the laboratory", SECRET "\n", "", "the secret of the factor" };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        const struct fixture_request request = first("gw-1", wrong[i]);
+        assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    }
+    struct fixture_request request = first("gw-1", SECRET);
+    request.subject = "CN=gw-2"; /* the name of another one */
+    assert_refused(fixture_ask(f, &request), "");
+    assert_int_equal(f->issues_count, 0);
+}
+
+static void a_wrong_secret_is_not_counted_against_the_user_where_passwords_do_not_serve(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    use_secrets(f);
+    fixture_add_device(f, "gw-1", password);
+    take_only(f, AUTHENTICATOR_SECRET);
+    struct fixture_request request = first("gw-1", "not the secret at all");
+    for (int i = 0; i < 12; i++)
+        assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    assert_event(f, "not the secret of the path");
+    request.password = SECRET;
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+}
+
+static void a_locked_user_is_locked_for_the_secret_too(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    use_secrets(f);
+    fixture_add_device(f, "gw-1", password);
+    struct fixture_request request = first("gw-1", "wrong");
+    for (int i = 0; i < 10; i++)
+        assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    request.password = SECRET;
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+}
+
+static void a_renewal_may_bring_the_secret_of_its_path(void **state)
+{
+    struct fixture *f = *state;
+
+    use_secrets(f);
+    assert_int_equal(fixture_command(f, "{'command': 'device.add', 'name': 'gw-1', 'template': 'device'}", NULL), OK);
+    struct fixture_request request = first("gw-1", SECRET);
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    request = renewal(decision, SCEP_RENEWAL_REQ);
+    request.username = "gw-2";
+    request.password = SECRET;
+    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    request.username = "gw-1";
+    assert_int_equal(fixture_ask(f, &request)->status, OK);
+}
+
+static void a_secret_that_others_may_read_or_that_is_short_is_no_start(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(buf_clear) struct buf secret = { 0 };
+    struct config_path *path = &f->config->paths[0];
+
+    put_secret(f, 0, "too short\n");
+    assert_int_equal(config_read_secret(path, &secret), BAD_INPUT);
+    put_secret(f, 0, SECRET);
+    assert_int_equal(chmod(path->secret_file, 0640), 0);
+    assert_int_equal(config_read_secret(path, &secret), BAD_INPUT);
+    assert_non_null(strstr(fail_text(), "chmod 600"));
+    assert_int_equal(unlink(path->secret_file), 0);
+    assert_int_equal(config_read_secret(path, &secret), FAULT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
@@ -341,6 +479,12 @@ int main(void)
         TEST(a_burst_of_one_user_is_one_event),
         TEST(who_only_says_his_name_does_not_spend_what_its_owner_has),
         TEST(a_user_who_does_not_exist_has_the_same_rate),
+        TEST(the_secret_of_the_path_serves_every_device_that_exists),
+        TEST(the_secret_of_another_path_or_a_wrong_one_is_refused),
+        TEST(a_wrong_secret_is_not_counted_against_the_user_where_passwords_do_not_serve),
+        TEST(a_locked_user_is_locked_for_the_secret_too),
+        TEST(a_renewal_may_bring_the_secret_of_its_path),
+        TEST(a_secret_that_others_may_read_or_that_is_short_is_no_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,17 @@ enum status credential_make(const struct credential_key *key, enum credential_ki
     return derive(key, kind, out->salt, username, password, out->verifier);
 }
 
+enum status credential_hash_secret(const struct credential_key *key, const char *path, struct span secret,
+                                   uint8_t out[STORE_VERIFIER_BYTES])
+{
+    static const char label[] = "secret of a path"; /* with its NUL: no username */
+    AUTO(buf_clear) struct buf name = { 0 };
+
+    TRY(buf_append(&name, span_of((const uint8_t *)label, sizeof label)));
+    TRY(buf_append_text(&name, path));
+    return keyed_hash(key, buf_span(&name), secret, out);
+}
+
 enum status credential_check(const struct credential_key *key, const struct store_credential *kept,
                              struct span username, struct span password, bool *right)
 {

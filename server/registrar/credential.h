@@ -33,6 +33,10 @@ MUST_USE enum status credential_generate(char password[CREDENTIAL_GENERATED_BYTE
 MUST_USE enum status credential_make(const struct credential_key *key, enum credential_kind kind,
                                      struct span username, struct span password, struct store_credential *out);
 
+/* What is kept of the secret of a path. */
+MUST_USE enum status credential_hash_secret(const struct credential_key *key, const char *path, struct span secret,
+                                            uint8_t out[STORE_VERIFIER_BYTES]);
+
 /* Is it the password?  In constant time, and where `kept` has none the work is done all the same.
  * FAULT  libcrypto failed */
 MUST_USE enum status credential_check(const struct credential_key *key, const struct store_credential *kept,

@@ -104,7 +104,7 @@ static bool same_proof(const struct applicant *applicant, const struct store_rep
     if (applicant->proof)
         return repeat->proof == applicant->proof;
     return repeat->proof == 0 &&
-           (applicant->device.credential.lasting || applicant->device.credential.enrolment == repeat->id);
+           (applicant->by == AUTHENTICATOR_SECRET || applicant->device.credential.lasting || applicant->device.credential.enrolment == repeat->id);
 }
 
 /* `*done` when the verdict is the one that was given before. */
@@ -269,7 +269,8 @@ static enum status authorise(const struct desk *desk, struct request *request)
 {
     TRY(find_template(desk, request));
     if (request->applicant.proof == 0) {
-        TRY(check_password(desk, &request->applicant));
+        if (request->applicant.by == AUTHENTICATOR_PASSWORD)
+            TRY(check_password(desk, &request->applicant));
         return make_names(desk, request);
     }
     TRY(check_renewal_time(desk, request));
@@ -372,7 +373,7 @@ static enum status record_intent(const struct desk *desk, struct request *reques
         TRY(store_approval_replace(desk->store, device->id, desk->now_s, SPAN_LITERAL(PENDING_REPLACED),
                                    &desk->verdict->replaced));
     TRY(store_enrolment_add(desk->store, &row, &row.id));
-    if (!row.proof)
+    if (request->applicant.by == AUTHENTICATOR_PASSWORD)
         TRY(store_credential_reserve(desk->store, device->id, row.id));
     desk->verdict->enrolment = row.id;
     if (row.state == ENROLMENT_PENDING)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/registrar/rules.h"
 
+#include "lib/base/log.h"
+
 #define META_KEY_ID "credential-key-id"
 
 static enum status load_authority(const struct config *config, struct store *store, size_t i, struct authority *out)
@@ -32,11 +34,27 @@ static enum status load_key(struct store *store, const char *path, struct creden
     return OK;
 }
 
+static enum status load_secret(const struct config_path *path, const struct credential_key *key,
+                               uint8_t out[STORE_VERIFIER_BYTES])
+{
+    AUTO(buf_clear) struct buf secret = { 0 };
+
+    if (!path->secret_file[0])
+        return OK;
+    TRY(config_read_secret(path, &secret));
+    log_write(LOG_WARNING, "path %s: whoever knows the secret in %s can have certificates of every device of this path",
+              path->name, path->secret_file);
+    return credential_hash_secret(key, path->name, buf_span(&secret), out);
+}
+
 static enum status load_all(struct store *store, const char *key_path, struct rules *out)
 {
     for (size_t i = 0; i < out->config->authorities_count; i++)
         TRY(load_authority(out->config, store, i, &out->authorities[i]));
-    return load_key(store, key_path, &out->key);
+    TRY(load_key(store, key_path, &out->key));
+    for (size_t i = 0; i < out->config->paths_count; i++)
+        TRY(load_secret(&out->config->paths[i], &out->key, out->secrets[i]));
+    return OK;
 }
 
 enum status rules_load(const struct config *config, struct store *store, const char *key_path, struct rules *out)
@@ -59,6 +77,7 @@ void rules_clear(struct rules *rules)
         name_constraints_free(rules->authorities[i].constraints);
         rules->authorities[i].constraints = NULL;
     }
+    explicit_bzero(rules->secrets, sizeof rules->secrets);
     rates_close(rules->user_rates);
     rules->user_rates = NULL;
     explicit_bzero(&rules->key, sizeof rules->key);

@@ -21,6 +21,7 @@ struct rules {
     const struct config *config; /* lent */
     struct authority authorities[CONFIG_AUTHORITIES_MAX]; /* in the configuration's order */
     struct credential_key key;
+    uint8_t secrets[CONFIG_PATHS_MAX][STORE_VERIFIER_BYTES]; /* of the paths that have a secret_file, hashed */
     struct rates *user_rates; /* what users have spent; NULL: nobody counts */
 };
 

@@ -56,6 +56,19 @@ static enum status check_tls(const struct config *config, const struct config_tl
     return OK;
 }
 
+static enum status check_path(const struct config *config, const struct config_path *path)
+{
+    AUTO(buf_clear) struct buf secret = { 0 };
+
+    printf("path %s: %s/scep/%s\n", path->name, config->public_url, path->name);
+    if (!path->secret_file[0])
+        return OK;
+    TRY(config_read_secret(path, &secret));
+    printf("path %s: WARNING: whoever knows the secret in %s can have certificates of every device of this path\n",
+           path->name, path->secret_file);
+    return OK;
+}
+
 enum status check_files(const struct config *config)
 {
     for (size_t i = 0; i < config->authorities_count; i++)
@@ -70,6 +83,6 @@ enum status check_files(const struct config *config)
     for (size_t i = 0; i < config->tls_count; i++)
         TRY(check_tls(config, &config->tls[i]));
     for (size_t i = 0; i < config->paths_count; i++)
-        printf("path %s: %s/scep/%s\n", config->paths[i].name, config->public_url, config->paths[i].name);
+        TRY(check_path(config, &config->paths[i]));
     return OK;
 }

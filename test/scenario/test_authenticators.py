@@ -57,6 +57,54 @@ def test_a_renewal_that_adds_a_name_is_refused(server, device):
     assert len(server.certificates(device=device.name)) == 1
 
 
+SECRET = "a-secret-that-all-gateways-share"
+
+
+def with_secret(new_server, secret=SECRET):
+    server = new_server()
+    server.set_in("path device", "authenticators", "{secret, password, certificate}")
+    server.set_in("path device", "secret_file", '"device.secret"')
+    file = server.directory / "device.secret"
+    file.write_text(secret + "\n")
+    file.chmod(0o600)
+    return server
+
+
+def test_the_secret_of_a_path_enrols_devices_that_exist_and_is_warned_about(new_server):
+    server = with_secret(new_server)
+    assert "WARNING" in run(MUSTERD, "check", server.directory).stdout
+    server.start()
+    assert "whoever knows the secret" in server.log() and SECRET not in server.log()
+    one, two = server.add_device("shared-1"), server.add_device("shared-2")
+    own = one.password
+    one.password = two.password = SECRET
+    first = server.enrol(one)
+    assert first.status == 0 and server.enrol(two).status == 0
+    assert server.device_state(one.name)["password"] == "ready", "the device's own password was not used"
+    one.key, one.cert, one.password = scepmsg.new_key(), None, own
+    assert server.enrol(one).status == 0
+    stranger = server.add_device("leaves")
+    stranger.name = stranger.username = "nobody-knows-me"
+    stranger.password = SECRET
+    assert refused(server.enrol(stranger))
+
+
+def test_with_the_secret_nobody_gets_the_names_of_another(new_server):
+    server = with_secret(new_server)
+    server.start()
+    one, victim = server.add_device("liar"), server.add_device("victim")
+    for more in [{"subject": scepmsg.name(victim.subject)}, {"san": [f"DNS:{one.username}", f"DNS:{victim.username}"]}]:
+        assert refused(server.exchange(server.message(one, server.request_for(one, password=SECRET, **more))))
+    assert server.certificates() == []
+
+
+def test_a_secret_that_others_may_read_is_no_start(new_server):
+    server = with_secret(new_server)
+    (server.directory / "device.secret").chmod(0o644)
+    done = run(MUSTERD, "check", server.directory, ok=False)
+    assert done.returncode != 0 and "chmod 600" in done.stderr
+
+
 def test_an_unknown_authenticator_is_named_with_its_line(new_server):
     server = new_server()
     server.set_in("path device", "authenticators", "{password, guess}")
