@@ -222,7 +222,6 @@ static void what_is_kept_at_every_level_takes_linear_time(void **state)
 {
     static uint8_t bytes[BIG_BYTES];
     static const size_t levels = 24, octets = 60000;
-    AUTO(buf_clear) struct buf out = { 0 };
     uint8_t *at = bytes;
 
     (void)state;
