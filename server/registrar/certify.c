@@ -6,7 +6,7 @@
  */
 #include "server/registrar/core.h"
 
-#include "lib/base/log.h"
+#include "server/registrar/decide.h"
 
 static enum status answer(struct registrar *registrar, const struct config_tls *section, struct span name,
                           enum status status, struct span certificate)
@@ -51,16 +51,6 @@ static struct intent *find_open(const struct registrar *registrar, const char *t
     return NULL;
 }
 
-static void set_dates(const struct template *t, const struct cert *ca, int64_t now_s, struct store_enrolment *row)
-{
-    const int64_t from_s = now_s - t->backdate_s;
-    const int64_t until_s = now_s + t->lifetime_s;
-
-    row->asked_s = now_s;
-    row->not_before_s = from_s > cert_not_before_s(ca) ? from_s : cert_not_before_s(ca);
-    row->not_after_s = until_s < cert_not_after_s(ca) ? until_s : cert_not_after_s(ca);
-}
-
 static enum status record(struct registrar *registrar, const struct config_tls *section, struct span spki,
                           int64_t now_s, struct intent **out)
 {
@@ -77,7 +67,11 @@ static enum status record(struct registrar *registrar, const struct config_tls *
     TRY(name_constraints_check(authority->constraints, buf_span(&subject), buf_span(&san)));
     TRY(cert_serial_generate(serial));
     sha256(spki, hash);
+    const struct dates dates = decide_dates(authority->cert, t, now_s);
     struct store_enrolment row = {
+        .asked_s = now_s,
+        .not_before_s = dates.not_before_s,
+        .not_after_s = dates.not_after_s,
         .authority = authority->row,
         .serial = span_of(serial, sizeof serial),
         .key_hash = span_of(hash, sizeof hash),
@@ -88,7 +82,6 @@ static enum status record(struct registrar *registrar, const struct config_tls *
         .template = span_of_text(t->name),
         .authority_name = span_of_text(registrar->rules.config->authorities[section->issue_from].name),
     };
-    set_dates(t, authority->cert, now_s, &row);
     TRY(store_enrolment_add(registrar->store, &row, &row.id));
     return intent_new(&row, out);
 }
