@@ -12,7 +12,7 @@
 
 /* A batch that has grown so far is put on disk and answered before more is taken: a longer one would
  * keep every request at the signer while the responders stand idle (doc/adr/0006). */
-#define BATCH_MAX_RECORDS 8
+#define BATCH_MAX_RECORDS 16
 
 /* No more is taken from a registrar, or sent of the journal, while so much waits to be written to it. */
 #define OUTPUT_ENOUGH_BYTES ((size_t)1 << 20)
