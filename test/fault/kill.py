@@ -56,8 +56,24 @@ def wait_until(what, check, seconds=RECOVERY_S):
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+SHORT_LIFE_S = 1   # of supervisor.c: whoever dies ten times in a row so soon after his start is in a loop,
+SHORT_LIVES = 7    # and the supervisor stops; random kills must not look like that
+lives = collections.Counter()
+killed = {}
+
+
+def let_it_live(role):
+    """After some short lives in a row a role may live longer than a short one, before it is killed again."""
+    short = time.monotonic() - killed.get(role, 0) < SHORT_LIFE_S + 5
+    lives[role] = lives[role] + 1 if short else 0
+    if lives[role] >= SHORT_LIVES:
+        time.sleep(SHORT_LIFE_S + 0.5)
+        lives[role] = 0
+
+
 def kill_role(server, role):
     """Kill one process of a role; the supervisor must bring it back under another pid."""
+    let_it_live(role)
     victims = [pid for pid, who in server.children().items() if who.startswith(role)]
     if not victims:
         return False
@@ -66,6 +82,7 @@ def kill_role(server, role):
     os.kill(victim, signal.SIGKILL)
     wait_until(f"a new {before[victim]}", lambda: before[victim] in [
         who for pid, who in server.children().items() if pid != victim])
+    killed[role] = time.monotonic()
     return True
 
 
