@@ -96,23 +96,31 @@ int64_t rates_take_at(struct rates *rates, size_t place, unsigned per_minute, in
 
 /* --- Addresses ---------------------------------------------------------------- */
 
-static uint64_t hash_address(const struct rates *rates, enum rate_kind kind, const char *address)
+/* `family` keeps what is of different kinds apart where the bytes are the same. */
+enum family { FAMILY_ADDRESS4, FAMILY_ADDRESS6, FAMILY_NAME };
+
+static uint64_t hash_own(const struct rates *rates, enum rate_kind kind, enum family family, struct span bytes)
 {
-    uint8_t bytes[SECRET_BYTES + 1 + sizeof(struct in6_addr)] = { 0 }, digest[SHA256_BYTES];
-    uint8_t octets[sizeof(struct in6_addr)] = { 0 };
+    uint8_t all[SECRET_BYTES + 2 + SHA256_BYTES], digest[SHA256_BYTES];
     uint64_t hash = 0;
 
-    memcpy(bytes, rates->secret, SECRET_BYTES);
-    bytes[SECRET_BYTES] = (uint8_t)(kind << 1);
-    if (inet_pton(AF_INET6, address, octets) == 1) {
-        bytes[SECRET_BYTES] |= 1;
-        memcpy(bytes + SECRET_BYTES + 1, octets, NETWORK6_BYTES);
-    } else if (inet_pton(AF_INET, address, octets) == 1) {
-        memcpy(bytes + SECRET_BYTES + 1, octets, sizeof(struct in_addr));
-    }
-    sha256(span_of(bytes, sizeof bytes), digest);
+    memcpy(all, rates->secret, SECRET_BYTES);
+    all[SECRET_BYTES] = (uint8_t)kind;
+    all[SECRET_BYTES + 1] = (uint8_t)family;
+    sha256(bytes, all + SECRET_BYTES + 2);
+    sha256(span_of(all, sizeof all), digest);
     memcpy(&hash, digest, sizeof hash);
     return hash ? hash : 1;
+}
+
+static uint64_t hash_address(const struct rates *rates, enum rate_kind kind, const char *address)
+{
+    uint8_t octets[sizeof(struct in6_addr)] = { 0 };
+
+    if (inet_pton(AF_INET6, address, octets) == 1)
+        return hash_own(rates, kind, FAMILY_ADDRESS6, span_of(octets, NETWORK6_BYTES));
+    (void)inet_pton(AF_INET, address, octets); /* the others share a bucket */
+    return hash_own(rates, kind, FAMILY_ADDRESS4, span_of(octets, sizeof(struct in_addr)));
 }
 
 static struct slot *find_own(struct slot *set, uint64_t whose)
@@ -165,21 +173,8 @@ int64_t rates_take_for_address(struct rates *rates, enum rate_kind kind, const c
 
 /* --- Names -------------------------------------------------------------------- */
 
-static uint64_t hash_name(const struct rates *rates, enum rate_kind kind, struct span name)
-{
-    uint8_t bytes[SECRET_BYTES + 1 + SHA256_BYTES] = { 0 }, digest[SHA256_BYTES];
-    uint64_t hash = 0;
-
-    memcpy(bytes, rates->secret, SECRET_BYTES);
-    bytes[SECRET_BYTES] = (uint8_t)(kind << 1);
-    sha256(name, bytes + SECRET_BYTES + 1);
-    sha256(span_of(bytes, sizeof bytes), digest);
-    memcpy(&hash, digest, sizeof hash);
-    return hash ? hash : 1;
-}
-
 int64_t rates_take_for_name(struct rates *rates, enum rate_kind kind, struct span name, unsigned per_minute,
                             int64_t now_us)
 {
-    return per_minute ? take_hashed(rates, hash_name(rates, kind, name), per_minute, now_us) : 0;
+    return per_minute ? take_hashed(rates, hash_own(rates, kind, FAMILY_NAME, name), per_minute, now_us) : 0;
 }

@@ -44,3 +44,13 @@ int64_t rates_take_for_address(struct rates *rates, enum rate_kind kind, const c
 int64_t rates_take_for_name(struct rates *rates, enum rate_kind kind, struct span name, unsigned per_minute,
                             int64_t now_us);
 int64_t rates_take_at(struct rates *rates, size_t place, unsigned per_minute, int64_t now_us);
+
+/* What they return as whole seconds, for Retry-After: 0 only for 0. */
+static inline unsigned rates_wait_s(int64_t wait_us)
+{
+    return (unsigned)((wait_us + 999999) / 1000000);
+}
+
+/* So many refusals are recorded: of one address or name, and altogether.  A flood must not fill the ledger. */
+#define RATE_EVENTS_OF_ONE_PER_MINUTE 1
+#define RATE_EVENTS_PER_MINUTE 60

@@ -19,16 +19,12 @@ static int shown(struct span bytes)
 
 /* --- How often ---------------------------------------------------------------------- */
 
-#define SECOND_US INT64_C(1000000)
-#define EVENTS_OF_USER_PER_MINUTE 1
-#define EVENTS_PER_MINUTE 60
 #define PLACE_EVENTS 0
 
-/* One event a minute of each user, and so many altogether: a flood that is refused must not fill the ledger. */
 static bool is_event(struct rates *rates, struct span username, int64_t now_us)
 {
-    return rates_take_for_name(rates, RATE_NAME_EVENTS, username, EVENTS_OF_USER_PER_MINUTE, now_us) == 0 &&
-           rates_take_at(rates, PLACE_EVENTS, EVENTS_PER_MINUTE, now_us) == 0;
+    return rates_take_for_name(rates, RATE_NAME_EVENTS, username, RATE_EVENTS_OF_ONE_PER_MINUTE, now_us) == 0 &&
+           rates_take_at(rates, PLACE_EVENTS, RATE_EVENTS_PER_MINUTE, now_us) == 0;
 }
 
 /* Who only says that he is somebody does not spend what that one has who proves it by his certificate.  Names
@@ -45,7 +41,7 @@ static enum status check_rate(const struct question *question, enum rate_kind ki
     const int64_t wait_us = rates_take_for_name(rates, kind, username, per_minute, now_us);
     if (!wait_us)
         return OK;
-    verdict->retry_after_s = (unsigned)((wait_us + SECOND_US - 1) / SECOND_US);
+    verdict->retry_after_s = rates_wait_s(wait_us);
     verdict->unrecorded = !is_event(rates, username, now_us);
     return refuse(verdict, REFUSED, "too many requests of this user",
                   "too many requests of the user \"%.*s\" (answered HTTP 429)", shown(username),

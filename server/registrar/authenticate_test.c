@@ -10,39 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct fixture_request first(const char *username, const char *password)
-{
-    return (struct fixture_request){ .username = username, .password = password };
-}
-
-static void assert_refused(const struct fixture_decision *decision, const char *words)
-{
-    assert_non_null(decision);
-    assert_int_equal(decision->status, REFUSED);
-    assert_int_equal(decision->certificate.len, 0);
-    if (!strstr(decision->text, words))
-        print_error("\"%s\" does not say \"%s\"\n", decision->text, words);
-    assert_non_null(strstr(decision->text, words));
-}
-
-static void assert_event(struct fixture *f, const char *words)
-{
-    if (!strstr(fixture_newest_event(f), words))
-        print_error("\"%s\" does not say \"%s\"\n", fixture_newest_event(f), words);
-    assert_non_null(strstr(fixture_newest_event(f), words));
-}
-
 /* The path takes this and nothing else. */
 static void take_only(struct fixture *f, enum authenticator which)
 {
     f->config->paths[0].authenticators[0] = which;
     f->config->paths[0].authenticators_count = 1;
-}
-
-static struct fixture_request renewal(const struct fixture_decision *decision, uint32_t message_type)
-{
-    return (struct fixture_request){ .message_type = message_type, .transaction = "t2", .subject = "CN=gw-1", .key = 1,
-                                     .username = "", .password = "", .proof = buf_span(&decision->certificate) };
 }
 
 /* --- Which are tried --------------------------------------------------------------------- */
@@ -55,8 +27,8 @@ static void a_path_without_authenticators_lets_nobody_in(void **state)
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", password);
     f->config->paths[0].authenticators_count = 0;
-    const struct fixture_request request = first("gw-1", password);
-    assert_refused(fixture_ask(f, &request), "this path does not take requests");
+    const struct fixture_request request = fixture_first("gw-1", password);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "this path does not take requests");
     assert_int_equal(f->issues_count, 0);
 }
 
@@ -67,13 +39,11 @@ static void a_path_of_passwords_alone_takes_no_certificate(void **state)
 
     fixture_signer_comes(f);
     take_only(f, AUTHENTICATOR_PASSWORD);
-    fixture_add_device(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", password);
-    const struct fixture_decision *decision = fixture_ask(f, &request);
-    assert_int_equal(decision->status, OK);
+    const struct fixture_decision *decision = fixture_enrolled(f, "gw-1", 0, password);
     for (uint32_t i = 0; i < 2; i++) {
-        request = renewal(decision, i ? SCEP_RENEWAL_REQ : SCEP_PKCS_REQ);
-        assert_refused(fixture_ask(f, &request), "signed with a certificate of this CA");
+        struct fixture_request request = fixture_renewal(decision, 1);
+        request.message_type = i ? SCEP_RENEWAL_REQ : SCEP_PKCS_REQ;
+        fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "signed with a certificate of this CA");
     }
     assert_int_equal(f->issues_count, 1);
 }
@@ -84,15 +54,12 @@ static void a_path_of_certificates_alone_takes_no_password(void **state)
     char password[CREDENTIAL_GENERATED_BYTES];
 
     fixture_signer_comes(f);
-    fixture_add_device(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", password);
-    const struct fixture_decision *decision = fixture_ask(f, &request);
-    assert_int_equal(decision->status, OK);
+    const struct fixture_decision *decision = fixture_enrolled(f, "gw-1", 0, password);
     take_only(f, AUTHENTICATOR_CERTIFICATE);
-    request = first("gw-1", "wrong");
+    struct fixture_request request = fixture_first("gw-1", "wrong");
     request.transaction = "t3";
-    assert_refused(fixture_ask(f, &request), "with the request's own key");
-    request = renewal(decision, SCEP_RENEWAL_REQ);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "with the request's own key");
+    request = fixture_renewal(decision, 1);
     assert_int_equal(fixture_ask(f, &request)->status, OK);
 }
 
@@ -103,15 +70,14 @@ static void what_one_authenticator_refuses_is_not_offered_to_the_next(void **sta
     json_t *answer = NULL;
 
     fixture_signer_comes(f);
-    fixture_add_device(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", password);
-    const struct fixture_decision *decision = fixture_ask(f, &request);
+    const struct fixture_decision *decision = fixture_enrolled(f, "gw-1", 0, password);
     assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1'}", &answer), OK);
-    request = renewal(decision, SCEP_PKCS_REQ);
+    struct fixture_request request = fixture_renewal(decision, 1);
+    request.message_type = SCEP_PKCS_REQ;
     request.username = "gw-1";
     request.password = json_string_value(json_object_get(answer, "password"));
     f->now_s += 2 * INT64_C(31536000);
-    assert_refused(fixture_ask(f, &request), "expired");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "expired");
     json_decref(answer);
 }
 
@@ -121,17 +87,15 @@ static void a_wrong_challenge_in_a_renewal_is_refused(void **state)
     char password[CREDENTIAL_GENERATED_BYTES];
 
     fixture_signer_comes(f);
-    fixture_add_device(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", password);
-    const struct fixture_decision *decision = fixture_ask(f, &request);
-    request = renewal(decision, SCEP_RENEWAL_REQ);
+    const struct fixture_decision *decision = fixture_enrolled(f, "gw-1", 0, password);
+    struct fixture_request request = fixture_renewal(decision, 1);
     request.username = "gw-1";
     request.password = "wrong";
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
-    assert_event(f, "wrong password");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_event(f, "wrong password");
     request.username = "gw-2";
     request.password = password;
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     assert_int_equal(f->issues_count, 1);
 }
 
@@ -168,7 +132,7 @@ static void a_lasting_password_gives_many_certificates_until_it_ends(void **stat
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", password);
     issue_lasting(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", password);
+    struct fixture_request request = fixture_first("gw-1", password);
     for (unsigned i = 0; i < 3; i++) {
         request.key = i;
         assert_int_equal(fixture_ask(f, &request)->status, OK);
@@ -177,8 +141,8 @@ static void a_lasting_password_gives_many_certificates_until_it_ends(void **stat
     assert_password(f, "ready");
     f->now_s += f->config->password_lifetime_s;
     request.transaction = "late";
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
-    assert_event(f, "the password has expired");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_event(f, "the password has expired");
     assert_password(f, "expired");
 }
 
@@ -190,7 +154,7 @@ static void a_repeat_with_a_lasting_password_gets_the_same_certificate(void **st
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", password);
     issue_lasting(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", password);
+    struct fixture_request request = fixture_first("gw-1", password);
     const struct fixture_decision *one = fixture_ask(f, &request);
     request.key = 1;
     assert_int_equal(fixture_ask(f, &request)->status, OK);
@@ -198,7 +162,7 @@ static void a_repeat_with_a_lasting_password_gets_the_same_certificate(void **st
     const struct fixture_decision *again = fixture_ask(f, &request);
     assert_int_equal(again->status, OK);
     assert_true(span_equal(buf_span(&one->certificate), buf_span(&again->certificate)));
-    assert_event(f, "repeated: the same certificate again");
+    fixture_assert_event(f, "repeated: the same certificate again");
     assert_int_equal(f->issues_count, 2);
 }
 
@@ -210,15 +174,15 @@ static void a_lasting_password_locks_and_a_new_one_ends_it(void **state)
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", once);
     issue_lasting(f, "gw-1", password);
-    const struct fixture_request wrong = first("gw-1", once);
+    const struct fixture_request wrong = fixture_first("gw-1", once);
     for (int i = 0; i < 10; i++)
-        assert_refused(fixture_ask(f, &wrong), TEXT_NOT_ACCEPTED);
-    const struct fixture_request right = first("gw-1", password);
-    assert_refused(fixture_ask(f, &right), TEXT_NOT_ACCEPTED);
+        fixture_assert_refused(fixture_ask(f, &wrong), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    const struct fixture_request right = fixture_first("gw-1", password);
+    fixture_assert_refused(fixture_ask(f, &right), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     assert_int_equal(fixture_command(f, "{'command': 'password.unlock', 'device': 'gw-1'}", NULL), OK);
     assert_int_equal(fixture_ask(f, &right)->status, OK);
     assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1'}", NULL), OK);
-    assert_refused(fixture_ask(f, &right), TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &right), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     assert_int_equal(fixture_command(f, "{'command': 'password.issue', 'device': 'gw-1', 'lasting': 1}", NULL), BAD_INPUT);
 }
 
@@ -231,7 +195,7 @@ static void a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejec
     f->config->paths[0].needs_approval = true;
     fixture_add_device(f, "gw-1", password);
     issue_lasting(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", password);
+    struct fixture_request request = fixture_first("gw-1", password);
     assert_int_equal(fixture_ask(f, &request)->status, PENDING);
     request.key = 1;
     assert_int_equal(fixture_ask(f, &request)->status, PENDING);
@@ -239,7 +203,7 @@ static void a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejec
     assert_int_equal(fixture_command(f, "{'command': 'enrolment.reject', 'id': 2, 'reason': 'no'}", NULL), OK);
     assert_password(f, "burned");
     request.key = 2;
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
 }
 
 /* --- How often ---------------------------------------------------------------------------------- */
@@ -263,17 +227,17 @@ static void a_user_who_asks_too_often_waits_and_his_password_is_not_looked_at(vo
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", password);
     limit_users(f, 3);
-    struct fixture_request request = first("gw-1", "wrong");
+    struct fixture_request request = fixture_first("gw-1", "wrong");
     for (int i = 0; i < 3; i++)
         assert_int_equal(fixture_ask(f, &request)->retry_after_s, 0);
-    assert_event(f, "wrong password, try 3");
+    fixture_assert_event(f, "wrong password, try 3");
     for (int i = 0; i < 20; i++) { /* more than would lock */
         const struct fixture_decision *decision = fixture_ask(f, &request);
-        assert_refused(decision, "too many requests of this user");
+        fixture_assert_refused(decision, SCEP_BAD_REQUEST, "too many requests of this user");
         assert_in_range(decision->retry_after_s, 15, 20);
     }
     request.password = password;
-    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "too many requests of this user");
     limit_users(f, 3); /* a minute later */
     assert_int_equal(fixture_ask(f, &request)->status, OK);
 }
@@ -283,13 +247,13 @@ static void a_burst_of_one_user_is_one_event(void **state)
     struct fixture *f = *state;
 
     limit_users(f, 1);
-    const struct fixture_request request = first("gw-1", "wrong");
+    const struct fixture_request request = fixture_first("gw-1", "wrong");
     (void)fixture_ask(f, &request);
     const int64_t before = store_event_newest(f->store);
     for (int i = 0; i < 20; i++)
         (void)fixture_ask(f, &request);
     assert_int_equal(store_event_newest(f->store), before + 1);
-    assert_event(f, "too many requests of the user \"gw-1\"");
+    fixture_assert_event(f, "too many requests of the user \"gw-1\"");
 }
 
 static void who_only_says_his_name_does_not_spend_what_its_owner_has(void **state)
@@ -300,18 +264,18 @@ static void who_only_says_his_name_does_not_spend_what_its_owner_has(void **stat
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", password);
     fixture_add_device(f, "gw-2", (char[CREDENTIAL_GENERATED_BYTES]){ 0 });
-    struct fixture_request request = first("gw-1", password);
+    struct fixture_request request = fixture_first("gw-1", password);
     const struct fixture_decision *decision = fixture_ask(f, &request);
     limit_users(f, 2);
-    const struct fixture_request claim = first("gw-1", "wrong");
+    const struct fixture_request claim = fixture_first("gw-1", "wrong");
     for (int i = 0; i < 5; i++)
         assert_int_equal(fixture_ask(f, &claim)->status, REFUSED);
-    request = renewal(decision, SCEP_RENEWAL_REQ);
+    request = fixture_renewal(decision, 1);
     assert_int_equal(fixture_ask(f, &request)->status, OK);
     assert_int_equal(fixture_ask(f, &request)->status, OK);
-    assert_refused(fixture_ask(f, &request), "too many requests of this user");
-    const struct fixture_request other = first("gw-2", "wrong");
-    assert_refused(fixture_ask(f, &other), TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "too many requests of this user");
+    const struct fixture_request other = fixture_first("gw-2", "wrong");
+    fixture_assert_refused(fixture_ask(f, &other), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
 }
 
 /* Else the answer would tell which there are. */
@@ -320,10 +284,10 @@ static void a_user_who_does_not_exist_has_the_same_rate(void **state)
     struct fixture *f = *state;
 
     limit_users(f, 2);
-    const struct fixture_request request = first("nobody", "wrong");
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
-    assert_refused(fixture_ask(f, &request), "too many requests of this user");
+    const struct fixture_request request = fixture_first("nobody", "wrong");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "too many requests of this user");
 }
 
 /* --- The secret of a path ------------------------------------------------------------------------- */
@@ -364,7 +328,7 @@ static void the_secret_of_the_path_serves_every_device_that_exists(void **state)
     use_secrets(f);
     assert_int_equal(fixture_command(f, "{'command': 'device.add', 'name': 'gw-1', 'template': 'device'}", NULL), OK);
     fixture_add_device(f, "gw-2", password);
-    struct fixture_request request = first("gw-1", SECRET);
+    struct fixture_request request = fixture_first("gw-1", SECRET);
     const struct fixture_decision *one = fixture_ask(f, &request);
     assert_int_equal(one->status, OK);
     const struct fixture_decision *again = fixture_ask(f, &request);
@@ -374,12 +338,12 @@ static void the_secret_of_the_path_serves_every_device_that_exists(void **state)
     request = (struct fixture_request){ .username = "gw-2", .password = password, .key = 2 };
     assert_int_equal(fixture_ask(f, &request)->status, OK); /* its own password was not burned by the secret */
     assert_int_equal(f->issues_count, 3);
-    request = first("gw-3", SECRET);
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
-    assert_event(f, "unknown user \"gw-3\"");
+    request = fixture_first("gw-3", SECRET);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_event(f, "unknown user \"gw-3\"");
     assert_int_equal(fixture_command(f, "{'command': 'device.remove', 'name': 'gw-2'}", NULL), OK);
     request = (struct fixture_request){ .username = "gw-2", .password = SECRET, .key = 1, .transaction = "t5" };
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
 }
 
 static void the_secret_of_another_path_or_a_wrong_one_is_refused(void **state)
@@ -390,12 +354,12 @@ static void the_secret_of_another_path_or_a_wrong_one_is_refused(void **state)
     assert_int_equal(fixture_command(f, "{'command': 'device.add', 'name': 'gw-1', 'template': 'device'}", NULL), OK);
     const char *const wrong[] = { "the secret of the laboratory", SECRET "\n", "", "the secret of the factor" };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        const struct fixture_request request = first("gw-1", wrong[i]);
-        assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+        const struct fixture_request request = fixture_first("gw-1", wrong[i]);
+        fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     }
-    struct fixture_request request = first("gw-1", SECRET);
+    struct fixture_request request = fixture_first("gw-1", SECRET);
     request.subject = "CN=gw-2"; /* the name of another one */
-    assert_refused(fixture_ask(f, &request), "");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "");
     assert_int_equal(f->issues_count, 0);
 }
 
@@ -407,10 +371,10 @@ static void a_wrong_secret_is_not_counted_against_the_user_where_passwords_do_no
     use_secrets(f);
     fixture_add_device(f, "gw-1", password);
     take_only(f, AUTHENTICATOR_SECRET);
-    struct fixture_request request = first("gw-1", "not the secret at all");
+    struct fixture_request request = fixture_first("gw-1", "not the secret at all");
     for (int i = 0; i < 12; i++)
-        assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
-    assert_event(f, "not the secret of the path");
+        fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_event(f, "not the secret of the path");
     request.password = SECRET;
     assert_int_equal(fixture_ask(f, &request)->status, OK);
 }
@@ -422,11 +386,11 @@ static void a_locked_user_is_locked_for_the_secret_too(void **state)
 
     use_secrets(f);
     fixture_add_device(f, "gw-1", password);
-    struct fixture_request request = first("gw-1", "wrong");
+    struct fixture_request request = fixture_first("gw-1", "wrong");
     for (int i = 0; i < 10; i++)
-        assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+        fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     request.password = SECRET;
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
 }
 
 static void a_renewal_may_bring_the_secret_of_its_path(void **state)
@@ -435,12 +399,12 @@ static void a_renewal_may_bring_the_secret_of_its_path(void **state)
 
     use_secrets(f);
     assert_int_equal(fixture_command(f, "{'command': 'device.add', 'name': 'gw-1', 'template': 'device'}", NULL), OK);
-    struct fixture_request request = first("gw-1", SECRET);
+    struct fixture_request request = fixture_first("gw-1", SECRET);
     const struct fixture_decision *decision = fixture_ask(f, &request);
-    request = renewal(decision, SCEP_RENEWAL_REQ);
+    request = fixture_renewal(decision, 1);
     request.username = "gw-2";
     request.password = SECRET;
-    assert_refused(fixture_ask(f, &request), TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     request.username = "gw-1";
     assert_int_equal(fixture_ask(f, &request)->status, OK);
 }

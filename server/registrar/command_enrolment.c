@@ -126,16 +126,6 @@ static enum status answer_anew(struct call *call, int64_t id, struct found *foun
     return answer_with(call, found);
 }
 
-static struct note note_of(const struct intent *intent, const char *kind)
-{
-    return (struct note){ .kind = kind,
-                          .device = intent->device,
-                          .serial = span_of(intent->serial, sizeof intent->serial),
-                          .path = intent->path,
-                          .transaction = intent->transaction,
-                          .address = intent->address };
-}
-
 /* --- enrolment.approve ---------------------------------------------------------------------- */
 
 static enum status note_revoked(void *context, const struct store_certificate *row)
@@ -204,7 +194,7 @@ enum status command_enrolment_approve(struct call *call)
                                              .by = span_of_text(by),
                                              .not_before_s = found.intent->not_before_s,
                                              .not_after_s = found.intent->not_after_s };
-    const struct note note = note_of(found.intent, "approved");
+    const struct note note = note_of_intent(found.intent, "approved");
     TRY(store_approval_approve(call->registrar->store, &decision));
     TRY(note_event(call->registrar->store, call->now_s, &note, "enrolment %lld, by %s", (long long)id, by));
     TRY(send_to_signer(call->registrar, &found));
@@ -236,7 +226,7 @@ enum status command_enrolment_reject(struct call *call)
     const struct store_decision decision = {
         .enrolment = id, .when_s = call->now_s, .by = span_of_text(by), .reason = span_of_text(reason)
     };
-    const struct note note = note_of(found.intent, "rejected");
+    const struct note note = note_of_intent(found.intent, "rejected");
     TRY(store_approval_reject(call->registrar->store, &decision));
     TRY(note_event(call->registrar->store, call->now_s, &note, "enrolment %lld, by %s: %s", (long long)id, by, reason));
     return answer_anew(call, id, &found);

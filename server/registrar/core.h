@@ -83,5 +83,6 @@ struct note {
     const char *transaction;
     const char *address;
 };
+struct note note_of_intent(const struct intent *intent, const char *kind); /* lent from both */
 MUST_USE enum status note_event(struct store *store, int64_t now_s, const struct note *note, const char *format, ...)
     PRINTF_LIKE(4, 5);

@@ -98,13 +98,15 @@ static enum status read_request(const struct desk *desk, struct request *request
 
 /* --- Was it asked before? -------------------------------------------------------------- */
 
-/* Shown by the same password, which then names that enrolment or is a lasting one, or by the same certificate. */
+/* Shown by the same password, which then names that enrolment or is a lasting one, by the secret of the path, or
+ * by the same certificate. */
 static bool same_proof(const struct applicant *applicant, const struct store_repeat *repeat)
 {
     if (applicant->proof)
         return repeat->proof == applicant->proof;
     return repeat->proof == 0 &&
-           (applicant->by == AUTHENTICATOR_SECRET || applicant->device.credential.lasting || applicant->device.credential.enrolment == repeat->id);
+           (applicant->by == AUTHENTICATOR_SECRET || applicant->device.credential.lasting ||
+            applicant->device.credential.enrolment == repeat->id);
 }
 
 /* `*done` when the verdict is the one that was given before. */

@@ -350,6 +350,49 @@ struct fixture_decision *fixture_ask(struct fixture *f, const struct fixture_req
     return f->decisions_count > before ? &f->decisions[f->decisions_count - 1] : NULL;
 }
 
+struct fixture_request fixture_first(const char *username, const char *password)
+{
+    return (struct fixture_request){ .username = username, .password = password };
+}
+
+struct fixture_request fixture_renewal(const struct fixture_decision *of, unsigned key)
+{
+    return (struct fixture_request){ .message_type = SCEP_RENEWAL_REQ, .transaction = "t2", .key = key,
+                                     .subject = "CN=gw-1", .proof = buf_span(&of->certificate) };
+}
+
+const struct fixture_decision *fixture_enrolled(struct fixture *f, const char *name, unsigned key,
+                                                char password[CREDENTIAL_GENERATED_BYTES])
+{
+    fixture_add_device(f, name, password);
+    const struct fixture_request request = { .username = name, .password = password, .key = key };
+    const struct fixture_decision *decision = fixture_ask(f, &request);
+    assert_non_null(decision);
+    assert_int_equal(decision->status, OK);
+    return decision;
+}
+
+static void assert_says(const char *text, const char *words)
+{
+    if (!strstr(text, words))
+        print_error("\"%s\" does not say \"%s\"\n", text, words);
+    assert_non_null(strstr(text, words));
+}
+
+void fixture_assert_refused(const struct fixture_decision *decision, enum scep_fail_info info, const char *words)
+{
+    assert_non_null(decision);
+    assert_int_equal(decision->status, REFUSED);
+    assert_int_equal(decision->fail_info, info);
+    assert_int_equal(decision->certificate.len, 0);
+    assert_says(decision->text, words);
+}
+
+bool fixture_same_certificate(const struct fixture_decision *a, const struct fixture_decision *b)
+{
+    return a->certificate.len && span_equal(buf_span(&a->certificate), buf_span(&b->certificate));
+}
+
 /* --- Commands ---------------------------------------------------------------------------------------- */
 
 static enum status collect_row(void *context, json_t *row)
@@ -406,6 +449,20 @@ void fixture_add_device(struct fixture *f, const char *name, char password[CREDE
     json_decref(answer);
 }
 
+void fixture_revoke(struct fixture *f, const struct fixture_decision *decision)
+{
+    AUTO(cert_freep) struct cert *cert = NULL;
+    char command[200];
+    char serial[2 * CERT_SERIAL_MAX_BYTES + 1] = "";
+
+    assert_int_equal(cert_parse(buf_span(&decision->certificate), &cert), OK);
+    for (size_t i = 0; i < cert_get_serial(cert).len; i++)
+        snprintf(serial + 2 * i, 3, "%02x", cert_get_serial(cert).ptr[i]);
+    snprintf(command, sizeof command, "{'command': 'certificate.revoke', 'serial': '%s', 'reason': 'keyCompromise'}",
+             serial);
+    assert_int_equal(fixture_command(f, command, NULL), OK);
+}
+
 static enum status copy_event(void *context, const struct store_event *event)
 {
     snprintf(context, 1400, "%.*s: %.*s", (int)event->kind.len, (const char *)event->kind.ptr, (int)event->text.len,
@@ -419,4 +476,9 @@ const char *fixture_newest_event(struct fixture *f)
 
     assert_int_equal(store_event_page(f->store, store_event_newest(f->store) - 1, 1, copy_event, text), OK);
     return text;
+}
+
+void fixture_assert_event(struct fixture *f, const char *words)
+{
+    assert_says(fixture_newest_event(f), words);
 }

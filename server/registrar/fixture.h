@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "lib/scep/scep.h"
 #include "server/registrar/command.h"
 
 #define FIXTURE_NOW_S INT64_C(1800000000)
@@ -88,6 +89,17 @@ struct fixture_decision *fixture_ask(struct fixture *f, const struct fixture_req
 /* The same without the signer's work. */
 void fixture_send(struct fixture *f, const struct fixture_request *request);
 
+/* A first request with key 0, and one to renew what was issued to gw-1, by RenewalReq. */
+struct fixture_request fixture_first(const char *username, const char *password);
+struct fixture_request fixture_renewal(const struct fixture_decision *of, unsigned key);
+
+/* A new device has enrolled; its certificate is in the decision. */
+const struct fixture_decision *fixture_enrolled(struct fixture *f, const char *name, unsigned key,
+                                                char password[CREDENTIAL_GENERATED_BYTES]);
+
+void fixture_assert_refused(const struct fixture_decision *decision, enum scep_fail_info info, const char *words);
+bool fixture_same_certificate(const struct fixture_decision *a, const struct fixture_decision *b);
+
 /* --- Commands -------------------------------------------------------------------------- */
 
 /* Give a command, as JSON with ' in place of ".  The status; *answer (if not NULL) is the object or, of a
@@ -97,5 +109,9 @@ enum status fixture_command(struct fixture *f, const char *command, json_t **ans
 /* Add a device of template "device" and issue a password; `password` holds 27 bytes. */
 void fixture_add_device(struct fixture *f, const char *name, char password[CREDENTIAL_GENERATED_BYTES]);
 
+/* Revoke what a decision brought, for keyCompromise. */
+void fixture_revoke(struct fixture *f, const struct fixture_decision *decision);
+
 /* The text of the newest event; valid until the next call.  "KIND: TEXT" */
 const char *fixture_newest_event(struct fixture *f);
+void fixture_assert_event(struct fixture *f, const char *words); /* the newest one says so */

@@ -15,6 +15,16 @@ static struct span printable(const char *text, char *copy, size_t size)
     return span_of_text(copy);
 }
 
+struct note note_of_intent(const struct intent *intent, const char *kind)
+{
+    return (struct note){ .kind = kind,
+                          .device = intent->device,
+                          .serial = span_of(intent->serial, sizeof intent->serial),
+                          .path = intent->path,
+                          .transaction = intent->transaction,
+                          .address = intent->address };
+}
+
 enum status note_event(struct store *store, int64_t now_s, const struct note *note, const char *format, ...)
 {
     char text[NOTE_TEXT_BYTES], clean[NOTE_TEXT_BYTES];

@@ -45,24 +45,6 @@ static const struct fixture_decision *poll_for(struct fixture *f, const char *tr
     return poll_as(f, transaction, key, false);
 }
 
-static void assert_refused(const struct fixture_decision *decision, enum scep_fail_info info, const char *words)
-{
-    assert_non_null(decision);
-    assert_int_equal(decision->status, REFUSED);
-    assert_int_equal(decision->fail_info, info);
-    assert_int_equal(decision->certificate.len, 0);
-    if (!strstr(decision->text, words))
-        print_error("\"%s\" does not say \"%s\"\n", decision->text, words);
-    assert_non_null(strstr(decision->text, words));
-}
-
-static void assert_event(struct fixture *f, const char *words)
-{
-    if (!strstr(fixture_newest_event(f), words))
-        print_error("event \"%s\" does not say \"%s\"\n", fixture_newest_event(f), words);
-    assert_non_null(strstr(fixture_newest_event(f), words));
-}
-
 static enum status command(struct fixture *f, const char *verb, int64_t id, const char *more)
 {
     char text[200];
@@ -84,11 +66,6 @@ static int64_t waiting(struct fixture *f)
     return id;
 }
 
-static bool same_certificate(const struct fixture_decision *a, const struct fixture_decision *b)
-{
-    return a->certificate.len && span_equal(buf_span(&a->certificate), buf_span(&b->certificate));
-}
-
 /* Device gw-1 has asked and waits. */
 static struct fixture_request ask_gw_1(struct fixture *f, char password[CREDENTIAL_GENERATED_BYTES])
 {
@@ -98,7 +75,7 @@ static struct fixture_request ask_gw_1(struct fixture *f, char password[CREDENTI
     const struct fixture_decision *decision = fixture_ask(f, &request);
     assert_non_null(decision);
     assert_int_equal(decision->status, PENDING);
-    assert_event(f, "pending: enrolment 1 waits for approval");
+    fixture_assert_event(f, "pending: enrolment 1 waits for approval");
     return request;
 }
 
@@ -118,14 +95,14 @@ static void a_request_waits_until_it_is_approved_and_is_signed_at_once_then(void
     assert_int_equal(f->issues_count, 0);
     f->now_s += 1000;
     assert_int_equal(command(f, "approve", waiting(f), ""), OK);
-    assert_event(f, "approved: enrolment 1, by uid 0");
+    fixture_assert_event(f, "approved: enrolment 1, by uid 0");
     fixture_signer_works(f);
-    assert_event(f, "enrolled: ");
+    fixture_assert_event(f, "enrolled: ");
     assert_int_equal(f->issues_count, 1);
     const struct fixture_decision *polled = poll_for(f, "t1", 0);
     assert_int_equal(polled->status, OK);
     assert_true(polled->exchange == 9);
-    assert_true(same_certificate(polled, fixture_ask(f, &request)));
+    assert_true(fixture_same_certificate(polled, fixture_ask(f, &request)));
     assert_int_equal(f->issues_count, 1);
     AUTO(cert_freep) struct cert *cert = NULL;
     assert_int_equal(cert_parse(buf_span(&polled->certificate), &cert), OK);
@@ -153,10 +130,10 @@ static void only_what_is_authorised_waits(void **state)
     f->config->paths[0].needs_approval = true;
     fixture_add_device(f, "gw-1", password);
     struct fixture_request request = { .username = "gw-1", .password = "wrong" };
-    assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     request.password = password;
     request.subject = "CN=gw-2";
-    assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "");
     assert_int_equal(waiting(f), 0);
 }
 
@@ -167,11 +144,11 @@ static void another_key_or_transaction_hears_of_no_such_request(void **state)
 
     ask_gw_1(f, password);
     const struct fixture_decision unknown = *poll_for(f, "t2", 1);
-    assert_event(f, "refused: a CertPoll for a transaction that does not exist");
-    assert_refused(&unknown, SCEP_BAD_CERT_ID, "no request of this transactionID and key");
-    assert_refused(poll_for(f, "t1", 1), SCEP_BAD_CERT_ID, unknown.text);
-    assert_refused(poll_for(f, "t2", 0), SCEP_BAD_CERT_ID, unknown.text);
-    assert_refused(poll_for(f, "", 0), SCEP_BAD_CERT_ID, unknown.text);
+    fixture_assert_event(f, "refused: a CertPoll for a transaction that does not exist");
+    fixture_assert_refused(&unknown, SCEP_BAD_CERT_ID, "no request of this transactionID and key");
+    fixture_assert_refused(poll_for(f, "t1", 1), SCEP_BAD_CERT_ID, unknown.text);
+    fixture_assert_refused(poll_for(f, "t2", 0), SCEP_BAD_CERT_ID, unknown.text);
+    fixture_assert_refused(poll_for(f, "", 0), SCEP_BAD_CERT_ID, unknown.text);
 }
 
 static void a_restart_forgets_nothing(void **state)
@@ -191,7 +168,7 @@ static void a_restart_forgets_nothing(void **state)
     const struct fixture_decision *polled = poll_for(f, "t1", 0);
     assert_int_equal(polled->status, OK);
     fixture_restart(f);
-    assert_true(same_certificate(polled, fixture_ask(f, &request)));
+    assert_true(fixture_same_certificate(polled, fixture_ask(f, &request)));
 }
 
 static void a_poll_while_it_is_being_signed_gets_the_certificate(void **state)
@@ -217,12 +194,12 @@ static void a_rejected_request_says_why_and_has_burned_its_password(void **state
     fixture_signer_comes(f);
     struct fixture_request request = ask_gw_1(f, password);
     assert_int_equal(command(f, "reject", 1, ", 'reason': 'not in the plan'"), OK);
-    assert_event(f, "rejected: enrolment 1, by uid 0: not in the plan");
-    assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "the request was rejected: not in the plan");
-    assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "the request was rejected: not in the plan");
+    fixture_assert_event(f, "rejected: enrolment 1, by uid 0: not in the plan");
+    fixture_assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "the request was rejected: not in the plan");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "the request was rejected: not in the plan");
     request.transaction = "t2";
-    assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
-    assert_event(f, "which was rejected");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_event(f, "which was rejected");
     assert_int_equal(fixture_command(f, "{'command': 'device.show', 'name': 'gw-1'}", &answer), OK);
     assert_string_equal(json_string_value(json_object_get(json_object_get(answer, "device"), "password")), "burned");
     json_decref(answer);
@@ -246,8 +223,8 @@ static void nobody_decided_in_time_and_it_expires(void **state)
     f->now_s += f->config->pending_lifetime_s - 1;
     assert_int_equal(poll_for(f, "t1", 0)->status, PENDING);
     f->now_s++;
-    assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "expired");
-    assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "expired");
+    fixture_assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "expired");
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, "expired");
     assert_int_equal(waiting(f), 0);
     assert_int_equal(command(f, "approve", 1, ""), REFUSED);
     assert_non_null(strstr(fail_text(), "expired"));
@@ -263,9 +240,9 @@ static void a_password_is_reserved_while_its_request_waits(void **state)
     fixture_signer_comes(f);
     struct fixture_request request = ask_gw_1(f, password);
     request.transaction = "t2";
-    assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     request = (struct fixture_request){ .username = "gw-1", .password = password, .key = 1 };
-    assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
+    fixture_assert_refused(fixture_ask(f, &request), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
     assert_int_equal(fixture_command(f, "{'command': 'device.show', 'name': 'gw-1'}", &answer), OK);
     assert_string_equal(json_string_value(json_object_get(json_object_get(answer, "device"), "password")), "reserved");
     json_decref(answer);
@@ -288,8 +265,8 @@ static void a_later_request_of_the_device_takes_the_place_of_the_one_that_waits(
                                              .password = json_string_value(json_object_get(answer, "password")) };
     assert_int_equal(fixture_ask(f, &request)->status, PENDING);
     json_decref(answer);
-    assert_event(f, "enrolment 2 waits for approval, in place of an earlier one");
-    assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, PENDING_REPLACED);
+    fixture_assert_event(f, "enrolment 2 waits for approval, in place of an earlier one");
+    fixture_assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, PENDING_REPLACED);
     assert_int_equal(waiting(f), 2);
     assert_int_equal(command(f, "approve", 1, ""), REFUSED);
 }
@@ -308,13 +285,13 @@ static void a_renewal_waits_too_and_is_polled_with_the_key_that_signed_it(void *
     const struct fixture_request renewal = { .message_type = SCEP_RENEWAL_REQ, .transaction = "t2", .key = 1,
                                              .subject = "CN=gw-1", .proof = buf_span(&old->certificate) };
     assert_int_equal(fixture_ask(f, &renewal)->status, PENDING);
-    assert_refused(poll_for(f, "t2", 1), SCEP_BAD_CERT_ID, "no request");
+    fixture_assert_refused(poll_for(f, "t2", 1), SCEP_BAD_CERT_ID, "no request");
     assert_int_equal(poll_for(f, "t2", 0)->status, PENDING);
     assert_int_equal(command(f, "approve", 2, ""), OK);
     fixture_signer_works(f);
     const struct fixture_decision *new = poll_for(f, "t2", 0);
     assert_int_equal(new->status, OK);
-    assert_false(same_certificate(old, new));
+    assert_false(fixture_same_certificate(old, new));
 }
 
 static void a_removed_device_is_not_approved_and_hears_nothing(void **state)
@@ -325,13 +302,13 @@ static void a_removed_device_is_not_approved_and_hears_nothing(void **state)
     fixture_signer_comes(f);
     ask_gw_1(f, password);
     assert_int_equal(fixture_command(f, "{'command': 'device.remove', 'name': 'gw-1'}", NULL), OK);
-    assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "may not enrol");
+    fixture_assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "may not enrol");
     assert_int_equal(command(f, "approve", 1, ""), REFUSED);
     assert_non_null(strstr(fail_text(), "was removed"));
     f->now_s++;
     assert_int_equal(fixture_command(f, "{'command': 'device.add', 'name': 'gw-1', 'template': 'device'}", NULL), OK);
     assert_int_equal(command(f, "approve", 1, ""), REFUSED);
-    assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "may not enrol");
+    fixture_assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "may not enrol");
     assert_int_equal(command(f, "reject", 1, ", 'reason': 'gone'"), OK);
 }
 
@@ -345,7 +322,7 @@ static void what_the_signer_refuses_after_an_approval_is_told_to_who_polls(void 
     const struct fixture_request request = ask_gw_1(f, password);
     assert_int_equal(command(f, "approve", 1, ""), OK);
     fixture_signer_works(f);
-    assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "refused to issue");
+    fixture_assert_refused(poll_for(f, "t1", 0), SCEP_BAD_REQUEST, "refused to issue");
     assert_int_equal(fixture_ask(f, &request)->status, PENDING); /* the password is free again */
 }
 
@@ -359,7 +336,7 @@ static void who_never_had_to_wait_may_poll_all_the_same(void **state)
     const struct fixture_request request = { .username = "gw-1", .password = password };
     const struct fixture_decision *decision = fixture_ask(f, &request);
     assert_int_equal(decision->status, OK);
-    assert_true(same_certificate(decision, poll_for(f, "t1", 0)));
+    assert_true(fixture_same_certificate(decision, poll_for(f, "t1", 0)));
 }
 
 static void a_decision_needs_an_enrolment_that_waits_and_a_reason_to_reject(void **state)
@@ -425,7 +402,7 @@ static void the_password_is_kept_sealed_until_the_answer_is_fetched(void **state
     assert_int_equal(polled->status, OK);
     assert_true(span_equal(buf_span(&polled->password), span_of_text(password)));
     assert_int_equal(sealed_bytes(f, 1), 0);
-    assert_refused(poll_as(f, "t1", 0, true), SCEP_BAD_REQUEST, "send the request itself again");
+    fixture_assert_refused(poll_as(f, "t1", 0, true), SCEP_BAD_REQUEST, "send the request itself again");
     const struct fixture_decision *again = fixture_ask(f, &request);
     assert_int_equal(again->status, OK);
     assert_int_equal(again->password.len, 0);
@@ -462,7 +439,7 @@ static void a_sealed_password_is_wiped_when_nobody_will_need_it(void **state)
     assert_int_equal(fixture_ask(f, &request)->status, PENDING);
     assert_true(sealed_bytes(f, 2) > 0);
     f->now_s += f->config->pending_lifetime_s;
-    assert_refused(poll_as(f, "t2", 1, true), SCEP_BAD_REQUEST, "expired");
+    fixture_assert_refused(poll_as(f, "t2", 1, true), SCEP_BAD_REQUEST, "expired");
     assert_int_equal(sealed_bytes(f, 2), 0);
 }
 

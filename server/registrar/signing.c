@@ -4,16 +4,6 @@
 #include "lib/base/log.h"
 #include "lib/scep/scep.h"
 
-static struct note note_of(const struct intent *intent, const char *kind)
-{
-    return (struct note){ .kind = kind,
-                          .device = intent->device,
-                          .serial = span_of(intent->serial, sizeof intent->serial),
-                          .path = intent->path,
-                          .transaction = intent->transaction,
-                          .address = intent->address };
-}
-
 /* The same decision for all who wait. */
 static enum status decide_all(struct registrar *registrar, const struct intent *intent, struct ipc_decision decision)
 {
@@ -48,7 +38,7 @@ enum status signing_complete(struct registrar *registrar, struct intent *given, 
                              int64_t now_s)
 {
     AUTO(intent_freep) struct intent *intent = given;
-    const struct note note = note_of(intent, intent->renewal ? "renewed" : "enrolled");
+    const struct note note = note_of_intent(intent, intent->renewal ? "renewed" : "enrolled");
 
     TRY(store_enrolment_complete(registrar->store, intent->id, sequence, intent->not_after_s, der));
     TRY(note_event(registrar->store, now_s, &note, "template %s, authority %s", intent->template, intent->authority));
@@ -61,7 +51,7 @@ static enum status give_up(struct registrar *registrar, struct intent *given, co
 {
     AUTO(intent_freep) struct intent *intent = given;
     const enum status status = issued->status == FAULT ? FAULT : REFUSED;
-    const struct note note = note_of(intent, "issue-failed");
+    const struct note note = note_of_intent(intent, "issue-failed");
     const char *text = status == FAULT ? "the certification authority cannot issue just now; try again"
                                        : "the certification authority refused to issue this certificate";
 

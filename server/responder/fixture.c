@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #define DAY_S INT64_C(86400)
+
+const struct wish plain_wish = { .challenge = "gw-17:secret" };
 
 static struct world the_world;
 
@@ -329,4 +332,96 @@ void registrar_decide(struct responder *responder, struct ipc_channel *registrar
     must(ipc_channel_send(registrar, &message));
     must(ipc_channel_flush(registrar));
     must(responder_listen(responder));
+}
+
+/* --- A desk -------------------------------------------------------------- */
+
+int desk_open(void **state)
+{
+    struct desk *desk = calloc(1, sizeof *desk);
+
+    desk->world = world_get();
+    must(responder_new(desk->world->config, &desk->responder));
+    registrar_connect(desk->responder, &desk->registrar);
+    *state = desk;
+    return 0;
+}
+
+int desk_close(void **state)
+{
+    struct desk *desk = *state;
+
+    responder_free(desk->responder);
+    ipc_channel_clear(&desk->registrar);
+    exchange_clear(&desk->exchange);
+    buf_clear(&desk->sent);
+    free(desk);
+    return 0;
+}
+
+void desk_get(struct desk *desk, const char *path, const char *query)
+{
+    exchange_clear(&desk->exchange);
+    exchange_init(&desk->exchange, HTTP_GET, path, span_of_text(query), span_of(NULL, 0));
+    responder_handle(desk->responder, &desk->exchange);
+}
+
+void desk_post(struct desk *desk, const char *path, struct span body)
+{
+    exchange_clear(&desk->exchange);
+    exchange_init(&desk->exchange, HTTP_POST, path, SPAN_LITERAL("operation=PKIOperation"), body);
+    responder_handle(desk->responder, &desk->exchange);
+}
+
+void desk_post_wish(struct desk *desk, const char *path, const struct wish *wish)
+{
+    world_message(desk->world, wish, &desk->sent);
+    desk_post(desk, path, buf_span(&desk->sent));
+}
+
+struct ipc_message desk_next_message(struct desk *desk, enum ipc_kind kind)
+{
+    struct ipc_message message;
+
+    assert_true(registrar_next(&desk->registrar, &message));
+    assert_int_equal(message.kind, kind);
+    return message;
+}
+
+void assert_span(struct span s, const char *text)
+{
+    if (!span_equal(s, span_of_text(text)))
+        print_error("found \"%.*s\"\n", (int)s.len, s.len ? (const char *)s.ptr : "");
+    assert_true(span_equal(s, span_of_text(text)));
+}
+
+void desk_assert_says(struct desk *desk, const char *part)
+{
+    if (!strstr(buf_text(&desk->exchange.body), part))
+        print_error("\"%s\" does not say \"%s\"\n", buf_text(&desk->exchange.body), part);
+    assert_non_null(strstr(buf_text(&desk->exchange.body), part));
+}
+
+void desk_assert_refused(struct desk *desk, enum scep_fail_info info, const char *part)
+{
+    struct scep_answer answer = { 0 };
+
+    assert_int_equal(desk->exchange.answers, 1);
+    assert_int_equal(desk->exchange.status, 200);
+    assert_string_equal(desk->exchange.content_type, "application/x-pki-message");
+    world_open(desk->world, buf_span(&desk->exchange.body), &answer);
+    assert_int_equal(answer.status, SCEP_FAILURE);
+    if (answer.fail_info != (int)info || !strstr(answer.fail_info_text, part))
+        print_error("failInfo %d, \"%s\"\n", answer.fail_info, answer.fail_info_text);
+    assert_int_equal(answer.fail_info, info);
+    assert_non_null(strstr(answer.fail_info_text, part));
+    scep_answer_clear(&answer);
+    const struct ipc_message message = desk_next_message(desk, IPC_KIND_refusal);
+    assert_int_equal(message.refusal.fail_info, info);
+    assert_int_equal(message.refusal.http_status, 200);
+    assert_span(message.refusal.transaction, FIXTURE_TRANSACTION);
+    assert_span(message.refusal.path, "device");
+    assert_span(message.refusal.address, "192.0.2.17");
+    assert_span(message.refusal.user_agent, "tester/1");
+    assert_true(message.refusal.reason.len > 0);
 }

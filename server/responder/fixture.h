@@ -44,6 +44,8 @@ struct wish {
     struct span plain;      /* messageData instead of a CSR */
 };
 
+extern const struct wish plain_wish; /* the challengePassword "gw-17:secret" */
+
 #define FIXTURE_TRANSACTION "test-transaction"
 #define FIXTURE_NONCE "0123456789abcdef"
 
@@ -75,6 +77,35 @@ bool registrar_next(struct ipc_channel *registrar, struct ipc_message *out);
 /* Decide, and let the responder hear it. */
 void registrar_decide(struct responder *responder, struct ipc_channel *registrar,
                       const struct ipc_decision *decision);
+
+/* --- A desk: what one test has before it --------------------------------- */
+
+/* One test's responder, with a registrar unless it is taken away. */
+struct desk {
+    struct world *world;
+    struct responder *responder;
+    struct ipc_channel registrar;
+    struct http_exchange exchange;
+    struct buf sent; /* the message */
+};
+
+/* cmocka's set-up and tear-down. */
+int desk_open(void **state);
+int desk_close(void **state);
+
+/* Ask, and have the answer in `exchange`. */
+void desk_get(struct desk *desk, const char *path, const char *query);
+void desk_post(struct desk *desk, const char *path, struct span body);
+void desk_post_wish(struct desk *desk, const char *path, const struct wish *wish);
+
+struct ipc_message desk_next_message(struct desk *desk, enum ipc_kind kind);
+void assert_span(struct span s, const char *text);
+void desk_assert_says(struct desk *desk, const char *part);
+
+/* The exchange was answered by a CertRep FAILURE, and the registrar told of it. */
+void desk_assert_refused(struct desk *desk, enum scep_fail_info info, const char *part);
+
+#define AT_DESK(test) cmocka_unit_test_setup_teardown(test, desk_open, desk_close)
 
 /* End the program where a step of the fixture fails. */
 void must(enum status status);

@@ -6,7 +6,6 @@
 #include "server/responder/limit.h"
 #include "server/responder/route.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,25 +68,23 @@ static void answer(struct http_exchange *exchange, const char *type, struct span
                         &(struct http_response){ .status = 200, .content_type = type, .body = body });
 }
 
-static void answer_text(struct http_exchange *exchange, int status, const char *format, ...)
-    PRINTF_LIKE(3, 4);
-
-static void answer_text(struct http_exchange *exchange, int status, const char *format, ...)
+/* `retry_after_s` 0: nothing is said about coming again. */
+static void answer_text_later(struct http_exchange *exchange, int status, unsigned retry_after_s, const char *text)
 {
-    char text[TEXT_BYTES + 1];
-    va_list arguments;
-
-    va_start(arguments, format);
-    const int n = vsnprintf(text, TEXT_BYTES, format, arguments);
-    va_end(arguments);
+    char line[TEXT_BYTES + 1];
+    const int n = snprintf(line, TEXT_BYTES, "%s", text);
     size_t len = n < 0 ? 0 : n < TEXT_BYTES ? (size_t)n : TEXT_BYTES - 1;
-    text[len++] = '\n';
-    http_exchange_reply(exchange, &(struct http_response){
-                                      .status = status,
-                                      .content_type = "text/plain",
-                                      .body = span_of(text, len),
-                                      .retry_after_s = status == 503 ? RESPONDER_RETRY_AFTER_S : 0,
-                                  });
+
+    line[len++] = '\n';
+    http_exchange_reply(exchange, &(struct http_response){ .status = status,
+                                                           .content_type = "text/plain",
+                                                           .body = span_of(line, len),
+                                                           .retry_after_s = retry_after_s });
+}
+
+static void answer_text(struct http_exchange *exchange, int status, const char *text)
+{
+    answer_text_later(exchange, status, 0, text);
 }
 
 /* --- Questions to the registrar ----------------------------------------- */
@@ -174,21 +171,10 @@ static void refuse_plainly(struct responder *r, struct http_exchange *exchange,
 
     snprintf(why, sizeof why, "%s", fail_text());
     record(r, http_exchange_get_request(exchange), &refusal, why);
-    answer_text(exchange, http_status, "%s", why);
+    answer_text(exchange, http_status, why);
 }
 
 /* --- Too often -------------------------------------------------------------- */
-
-static void answer_too_many(struct http_exchange *exchange, const char *why, unsigned wait_s)
-{
-    char text[TEXT_BYTES];
-    const int n = snprintf(text, sizeof text, "%s\n", why);
-
-    http_exchange_reply(exchange, &(struct http_response){ .status = 429,
-                                                           .content_type = "text/plain",
-                                                           .body = span_of(text, (size_t)n),
-                                                           .retry_after_s = wait_s });
-}
 
 /* Before anything of the request is looked at that costs more than this does. */
 static bool is_too_many(struct responder *r, const struct endpoint *endpoint, struct http_exchange *exchange)
@@ -206,7 +192,7 @@ static bool is_too_many(struct responder *r, const struct endpoint *endpoint, st
     snprintf(why, sizeof why, "too many requests %s; try again in %u s", whose, wait_s);
     if (limit_is_event(r->rates, request->address))
         record(r, request, &refusal, why);
-    answer_too_many(exchange, why, wait_s);
+    answer_text_later(exchange, 429, wait_s, why);
     return true;
 }
 
@@ -214,7 +200,10 @@ static bool is_too_many(struct responder *r, const struct endpoint *endpoint, st
 
 static void answer_later(struct http_exchange *exchange, const char *why)
 {
-    answer_text(exchange, 503, "%s; try again in %d s", why, RESPONDER_RETRY_AFTER_S);
+    char text[TEXT_BYTES];
+
+    snprintf(text, sizeof text, "%s; try again in %d s", why, RESPONDER_RETRY_AFTER_S);
+    answer_text_later(exchange, 503, RESPONDER_RETRY_AFTER_S, text);
 }
 
 static void answer_message(const struct enrolment *e, const struct enrolment_answer *answered)
@@ -421,7 +410,7 @@ static void answer_too_many_decided(const struct enrolment *e, const char *text,
     char why[ENROLMENT_TEXT_BYTES + 64];
 
     snprintf(why, sizeof why, "%s; try again in %u s", text, wait_s);
-    answer_too_many(e->exchange, why, wait_s);
+    answer_text_later(e->exchange, 429, wait_s, why);
 }
 
 static void answer_decision(const struct enrolment *e, const struct ipc_decision *decision)

@@ -3,10 +3,6 @@
 
 #include "lib/base/clock.h"
 
-#define SECOND_US INT64_C(1000000)
-#define EVENTS_OF_ADDRESS_PER_MINUTE 1
-#define EVENTS_PER_MINUTE 60
-
 /* What the places among the rates mean. */
 enum { PLACE_OVERALL, PLACE_EVENTS, PLACE_PATHS };
 _Static_assert(PLACE_PATHS + CONFIG_PATHS_MAX <= RATE_PLACES, "a place for every path");
@@ -35,14 +31,13 @@ unsigned limit_wait_s(struct rates *rates, const struct config *config, const st
 {
     if (!rates)
         return 0;
-    const int64_t wait = wait_us(rates, config, path, address, whose);
-    return (unsigned)((wait + SECOND_US - 1) / SECOND_US);
+    return rates_wait_s(wait_us(rates, config, path, address, whose));
 }
 
 bool limit_is_event(struct rates *rates, const char *address)
 {
     const int64_t now_us = clock_monotonic_us();
 
-    return rates_take_for_address(rates, RATE_EVENTS, address, EVENTS_OF_ADDRESS_PER_MINUTE, now_us) == 0 &&
-           rates_take_at(rates, PLACE_EVENTS, EVENTS_PER_MINUTE, now_us) == 0;
+    return rates_take_for_address(rates, RATE_EVENTS, address, RATE_EVENTS_OF_ONE_PER_MINUTE, now_us) == 0 &&
+           rates_take_at(rates, PLACE_EVENTS, RATE_EVENTS_PER_MINUTE, now_us) == 0;
 }
