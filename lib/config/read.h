@@ -20,7 +20,23 @@ MUST_USE enum status config_read_path(const struct config *config, cfg_t *sectio
 MUST_USE enum status config_check_section_name(cfg_t *section);
 MUST_USE enum status config_check_room(cfg_t *cfg, const char *what, size_t most);
 
-/* tls.c */
+/* --- word.c: values that are words ---------------------------------------- */
+
+/* What a word means as the value of a key, "path|reply"; false where it is none of its words. */
+bool config_find_word(const char *key, const char *word, int *value);
+
+/* The same of a value that libconfuse has read, and which therefore is one of them. */
+int config_word(const char *key, const char *word);
+
+/* --- Each kind of section: what may stand in it, and reading it ------------- */
+
+extern cfg_opt_t config_template_options[];
+extern cfg_opt_t config_path_options[];
 extern cfg_opt_t config_tls_options[];
-MUST_USE enum status config_read_tls(struct config *config, cfg_t *cfg);
-enum client_certificates config_client_certificates(const char *word);
+MUST_USE enum status config_read_templates(struct config *config, cfg_t *cfg);
+MUST_USE enum status config_read_paths(struct config *config, cfg_t *cfg); /* after all that a path may name */
+MUST_USE enum status config_read_tls(struct config *config, cfg_t *cfg);   /* after the paths */
+
+/* Have values looked at while the file is read, when their line is known. */
+void config_check_words(cfg_t *cfg);
+void config_check_templates(cfg_t *cfg);

@@ -132,7 +132,9 @@ static enum status read_issue(struct config *config, cfg_t *section, struct conf
 
 static enum status read_clients(const struct config *config, cfg_t *section, struct config_tls *tls)
 {
-    tls->client_certificates = config_client_certificates(cfg_getstr(section, "client_certificates"));
+    const char *word = cfg_getstr(section, "client_certificates");
+
+    tls->client_certificates = (enum client_certificates)config_word("tls|client_certificates", word);
     if (is_given(section, "client_anchors"))
         TRY(config_read_path(config, section, "client_anchors", tls->client_anchors));
     if (tls->client_certificates != CLIENT_CERTIFICATES_NONE && !tls->client_anchors[0])
