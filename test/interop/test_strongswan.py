@@ -8,21 +8,14 @@ import pytest
 from cryptography import x509
 
 import scepmsg
-from fixtures import work_directory
-from server import Server, pem
+from fixtures import running_server
+from server import pem
 
 
 @pytest.fixture(scope="module")
 def server():
-    with work_directory() as work:
-        s = Server(work / "pki")
-        s.set_in("path device", "allow_des3", "true")
-        try:
-            s.start()
-            yield s
-            s.end()
-        finally:
-            s.stop()
+    with running_server(settings=[("path device", "allow_des3", "true")]) as s:
+        yield s
 
 
 def pki(*words, data=None):

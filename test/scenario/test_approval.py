@@ -20,28 +20,12 @@ from server import AGENT, run
 @pytest.fixture(scope="module")
 def server():
     """As the other files' server, on whose path an operator decides about every request."""
-    with fixtures.work_directory() as work:
-        s = fixtures.Server(work / "pki", "--depth", "2")
-        s.set_in("path device", "approval", '"operator"')
-        try:
-            s.start()
-            yield s
-            s.end()
-        finally:
-            s.stop()
-
-
-def poll_message(server, device, transaction, **more):
-    """A CertPoll for a request of the device."""
-    issuer = more.pop("issuer", server.ca_certs_once()[1].subject.public_bytes())
-    subject = more.pop("subject", scepmsg.name(device.subject))
-    data = more.pop("data", der.seq(issuer, subject))
-    return scepmsg.Message(key=more.pop("key", device.key), cert=more.pop("cert", device.cert),
-                           recipients=[server.ra_cert()], data=data, message_type=20, transaction=transaction, **more)
+    with fixtures.running_server("--depth", "2", settings=[("path device", "approval", '"operator"')]) as s:
+        yield s
 
 
 def poll(server, device, transaction, **more):
-    return server.exchange(poll_message(server, device, transaction, **more))
+    return server.exchange(server.poll_message(device, transaction, **more))
 
 
 def waiting(server, device):
@@ -122,7 +106,7 @@ def test_a_poll_by_another_key_hears_the_same_as_a_poll_for_nothing(server, aske
     stolen = poll(server, thief, asked.transaction)
     assert (stolen.status, stolen.fail_info, stolen.text) == (2, 4, nothing.text)
     twin = scepmsg.Message(key=thief.key, cert=asked.cert, recipients=[server.ra_cert()], message_type=20,
-                           data=poll_message(server, asked, asked.transaction).data, transaction=asked.transaction)
+                           data=server.poll_message(asked, asked.transaction).data, transaction=asked.transaction)
     assert server.exchange(twin, asked.key, asked.cert).fail_info == 1, "the certificate of one, the key of another"
 
 
@@ -154,7 +138,7 @@ def test_a_poll_of_another_form_is_bad_message_check(server, asked, name):
 
 def test_a_poll_with_a_transaction_id_of_no_or_many_bytes_is_no_message(server, asked):
     for transaction in [der.printable(""), der.printable("a" * 1025), der.printable("a" * (1 << 20))]:
-        assert server.post(poll_message(server, asked, transaction).der()).status in (400, 413)
+        assert server.post(server.poll_message(asked, transaction).der()).status in (400, 413)
 
 
 def test_a_wrong_password_does_not_come_to_wait(server, device):

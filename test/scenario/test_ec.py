@@ -115,19 +115,12 @@ def test_a_get_cert_by_an_ec_key_is_refused(server, ec_device):
 
 
 def test_the_template_says_whether_ec_keys_are_certified():
-    with fixtures.work_directory() as work:
-        s = fixtures.Server(work / "pki", "--depth", "2")
-        s.set_in("template device", "keys", '{"rsa:2048-4096"}')
-        try:
-            s.start()
-            device = s.add_device("rsa-only", key=scepmsg.new_ec_key())
-            reply = s.enrol(device)
-            assert (reply.status, reply.fail_info) == (2, 2) and "key" in reply.text
-            device.key, device.cert = scepmsg.new_key(), None
-            assert s.enrol(device).status == 0, "the password was not burned"
-            s.end()
-        finally:
-            s.stop()
+    with fixtures.running_server("--depth", "2", settings=[("template device", "keys", '{"rsa:2048-4096"}')]) as s:
+        device = s.add_device("rsa-only", key=scepmsg.new_ec_key())
+        reply = s.enrol(device)
+        assert (reply.status, reply.fail_info) == (2, 2) and "key" in reply.text
+        device.key, device.cert = scepmsg.new_key(), None
+        assert s.enrol(device).status == 0, "the password was not burned"
 
 
 # --- Where an operator decides -------------------------------------------------------
@@ -135,15 +128,8 @@ def test_the_template_says_whether_ec_keys_are_certified():
 
 @pytest.fixture(scope="module")
 def waiting_server():
-    with fixtures.work_directory() as work:
-        s = fixtures.Server(work / "pki", "--depth", "2")
-        s.set_in("path device", "approval", '"operator"')
-        try:
-            s.start()
-            yield s
-            s.end()
-        finally:
-            s.stop()
+    with fixtures.running_server("--depth", "2", settings=[("path device", "approval", '"operator"')]) as s:
+        yield s
 
 
 @pytest.fixture
@@ -158,10 +144,7 @@ def asked(waiting_server, request):
 
 
 def poll(server, device):
-    data = der.seq(server.ca_certs_once()[1].subject.public_bytes(), scepmsg.name(device.subject))
-    return server.exchange(scepmsg.Message(key=device.key, cert=device.cert, recipients=[server.ra_cert()], data=data,
-                                           message_type=20, transaction=device.message.transaction,
-                                           password=device.password))
+    return server.exchange(server.poll_message(device, device.message.transaction, password=device.password))
 
 
 def poll_until_issued(server, device):
@@ -246,15 +229,8 @@ def test_the_agent_waits_with_an_ec_key_and_goes_on_when_it_is_run_again(waiting
 
 
 def test_a_template_for_ec_keys_alone_says_so_in_the_profile(tmp_path):
-    with fixtures.work_directory() as work:
-        s = fixtures.Server(work / "pki", "--depth", "2")
-        s.set_in("template device", "keys", '{"ec:P-384"}')
-        try:
-            s.start()
-            path = tmp_path / "p.profile"
-            s.muster("device", "add", "ec-only", "--template", "device", "--profile-out", path)
-            assert re.search(r'KeyType\s*=\s*"EC-P384"', path.read_text())
-            agent(path, tmp_path)
-            s.end()
-        finally:
-            s.stop()
+    with fixtures.running_server("--depth", "2", settings=[("template device", "keys", '{"ec:P-384"}')]) as s:
+        path = tmp_path / "p.profile"
+        s.muster("device", "add", "ec-only", "--template", "device", "--profile-out", path)
+        assert re.search(r'KeyType\s*=\s*"EC-P384"', path.read_text())
+        agent(path, tmp_path)

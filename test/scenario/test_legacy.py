@@ -4,22 +4,15 @@
 import pytest
 
 import scepmsg
-from fixtures import work_directory
+from fixtures import running_server
 from server import MUSTERD, Server, run
 
 
 @pytest.fixture(scope="module")
 def old_server():
-    with work_directory() as work:
-        s = Server(work / "pki", "--depth", "1")
-        for key in ["allow_des", "allow_des3", "allow_md5", "allow_sha1"]:
-            s.set_in("path device", key, "true")
-        try:
-            s.start()
-            yield s
-            s.end()
-        finally:
-            s.stop()
+    allowed = [("path device", key, "true") for key in ["allow_des", "allow_des3", "allow_md5", "allow_sha1"]]
+    with running_server("--depth", "1", settings=allowed) as s:
+        yield s
 
 
 COUNTERS = {"des": "DES", "des3": "3DES", "md5": "MD5", "sha1": "SHA-1"}

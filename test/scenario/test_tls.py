@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from fixtures import work_directory
+from fixtures import running_server, server_maker
 from server import AGENT, MUSTERD, PKI_MESSAGE, Server, free_port, openssl, pem, run, scepmsg
 
 UTC = datetime.timezone.utc
@@ -114,32 +114,14 @@ class TlsServer(Server):
 
 @pytest.fixture(scope="module")
 def server():
-    with work_directory() as work:
-        s = TlsServer(work / "pki")
-        try:
-            s.start()
-            yield s
-            s.end()
-        finally:
-            s.stop()
+    with running_server(kind=TlsServer) as s:
+        yield s
 
 
 @pytest.fixture
 def new_server():
-    made = []
-
-    def make(*init):
-        made.append(TlsServer(work / f"pki{len(made)}", *init))
-        return made[-1]
-
-    with work_directory() as work:
-        try:
-            yield make
-            for s in made:
-                s.end()
-        finally:
-            for s in made:
-                s.stop()
+    with server_maker(TlsServer) as make:
+        yield make
 
 
 def roots(server):

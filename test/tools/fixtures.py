@@ -23,11 +23,13 @@ def work_directory():
     shutil.rmtree(path)
 
 
-@pytest.fixture(scope="module")
-def server():
-    """One running server for the tests of a file; each test brings devices of its own."""
+@contextlib.contextmanager
+def running_server(*init, kind=Server, settings=()):
+    """One server while the block lasts; settings are (section, key, value) of its configuration."""
     with work_directory() as work:
-        s = Server(work / "pki", "--depth", "3")
+        s = kind(work / "pki", *init)
+        for setting in settings:
+            s.set_in(*setting)
         try:
             s.start()
             yield s
@@ -36,13 +38,13 @@ def server():
             s.stop()
 
 
-@pytest.fixture
-def new_server():
-    """Makes servers for one test: new_server("--depth", "1") is not yet started."""
+@contextlib.contextmanager
+def server_maker(kind=Server):
+    """Makes servers, which are not yet started, and ends them after the block."""
     made = []
 
     def make(*init):
-        made.append(Server(work / f"pki{len(made)}", *init))
+        made.append(kind(work / f"pki{len(made)}", *init))
         return made[-1]
 
     with work_directory() as work:
@@ -53,6 +55,20 @@ def new_server():
         finally:
             for s in made:
                 s.stop()
+
+
+@pytest.fixture(scope="module")
+def server():
+    """One running server for the tests of a file; each test brings devices of its own."""
+    with running_server("--depth", "3") as s:
+        yield s
+
+
+@pytest.fixture
+def new_server():
+    """Makes servers for one test: new_server("--depth", "1") is not yet started."""
+    with server_maker() as make:
+        yield make
 
 
 @pytest.fixture

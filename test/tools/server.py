@@ -270,6 +270,14 @@ class Server:
                   "password": device.password, "data": self.request_for(device) if data is None else data, **more}
         return scepmsg.Message(**values)
 
+    def poll_message(self, device, transaction, **more):
+        """A CertPoll for a request of the device."""
+        issuer = more.pop("issuer", self.ca_certs_once()[1].subject.public_bytes())
+        subject = more.pop("subject", scepmsg.name(device.subject))
+        data = more.pop("data", der.seq(issuer, subject))
+        return scepmsg.Message(key=more.pop("key", device.key), cert=more.pop("cert", device.cert),
+                               recipients=[self.ra_cert()], data=data, message_type=20, transaction=transaction, **more)
+
     def exchange(self, message, key=None, cert=None):
         """Send a message by POST, read and prove the CertRep, and check that it answers this message."""
         answer = self.post(message.der())
