@@ -171,7 +171,7 @@ static enum status drop_transaction(struct enrolment *e)
 typedef enum status ask_server(struct method_session *session, const struct method_request *request,
                                struct cert_list *certs);
 
-static enum status exchange(struct enrolment *e, ask_server *ask)
+static enum status ask_once(struct enrolment *e, ask_server *ask)
 {
     AUTO(cert_list_clear) struct cert_list certs = { 0 };
     const struct method_request request = {
@@ -181,11 +181,8 @@ static enum status exchange(struct enrolment *e, ask_server *ask)
         .trust = &e->trust,
         .now_s = clock_now_s(),
     };
-    const enum status status = ask(e->session, &request, &certs);
 
-    if (status == REFUSED)
-        return drop_transaction(e);
-    TRY(status);
+    TRY(ask(e->session, &request, &certs));
     return trust_offer(&e->trust, &certs);
 }
 
@@ -200,6 +197,19 @@ static bool reply_needs_password(const struct enrolment *e)
 static ask_server *ask_after_loss(const struct enrolment *e)
 {
     return reply_needs_password(e) ? e->method->request : e->method->poll;
+}
+
+/* A poll may be refused where the request itself is not: before the transaction is given up, and with it the
+ * certificate that may have been issued in it, that is tried. */
+static enum status exchange(struct enrolment *e, ask_server *ask)
+{
+    enum status status = ask_once(e, ask);
+
+    if (status == REFUSED && ask == e->method->poll && reply_needs_password(e)) {
+        log_write(LOG_INFO, "%s; sending the request itself again", fail_text());
+        status = ask_once(e, e->method->request);
+    }
+    return status == REFUSED ? drop_transaction(e) : status;
 }
 
 /* --- Until somebody has decided ------------------------------------------------------------------------ */

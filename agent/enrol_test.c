@@ -30,6 +30,7 @@ static struct {
     unsigned requests;
     unsigned polls;          /* that came */
     unsigned pending_count;  /* how often it says PENDING to polls yet, before `status` */
+    bool refuses_polls;      /* what it kept for them is gone; the request itself is answered */
     unsigned fault_count;    /* and before that, how often it is away */
     int64_t paused_ms;       /* the device's rests, all together */
     char transaction[ATTEMPT_TRANSACTION_BYTES];
@@ -126,6 +127,11 @@ static enum status fake_poll(struct method_session *session, const struct method
         server.fault_count--;
         server.requests++;
         return fail(FAULT, "the server is away");
+    }
+    if (server.refuses_polls) {
+        server.requests++;
+        server.status = OK; /* it was decided meanwhile */
+        return fail(REFUSED, "send the request itself again");
     }
     const enum status then = server.status;
     if (server.pending_count) {
@@ -361,6 +367,34 @@ static void with_an_ec_key_the_request_is_sent_again_where_an_answer_may_be_lost
     assert_string_equal(server.challenge, "once"); /* it opens the reply */
 }
 
+static void with_an_ec_key_the_request_is_sent_again_where_a_poll_is_refused(void **state)
+{
+    (void)state;
+    write_profile(ORDERS "KeyType = \"EC\"\n");
+    server.status = PENDING;
+    server.refuses_polls = true;
+    assert_int_equal(enrol(), OK);
+    assert_int_equal(server.polls, 1);
+    assert_int_equal(server.requests, 2);
+    assert_string_equal(server.challenge, "once");
+}
+
+static void with_an_ec_key_a_request_that_is_refused_too_ends_the_transaction(void **state)
+{
+    char transaction[ATTEMPT_TRANSACTION_BYTES];
+
+    (void)state;
+    write_profile(ORDERS "KeyType = \"EC\"\nPollDeadlineSeconds = 0\n");
+    server.status = PENDING;
+    assert_int_equal(enrol(), PENDING);
+    memcpy(transaction, server.transaction, sizeof transaction);
+    server.status = REFUSED;
+    assert_int_equal(enrol(), REFUSED);
+    server.status = OK;
+    assert_int_equal(enrol(), OK);
+    assert_string_not_equal(server.transaction, transaction);
+}
+
 static void an_ec_key_is_not_asked_for_without_a_password(void **state)
 {
     (void)state;
@@ -542,6 +576,8 @@ int main(void)
         IN_A_FOLDER(a_server_without_our_anchor_gets_no_password),
         IN_A_FOLDER(after_a_fault_the_same_request_is_sent_again),
         IN_A_FOLDER(a_pending_request_is_polled_until_it_is_decided),
+        IN_A_FOLDER(with_an_ec_key_the_request_is_sent_again_where_a_poll_is_refused),
+        IN_A_FOLDER(with_an_ec_key_a_request_that_is_refused_too_ends_the_transaction),
         IN_A_FOLDER(an_ec_key_is_not_asked_for_without_a_password),
         IN_A_FOLDER(with_an_ec_key_the_request_is_sent_again_where_an_answer_may_be_lost),
         IN_A_FOLDER(a_deadline_that_has_passed_says_what_to_do_and_the_next_run_goes_on_polling),

@@ -160,6 +160,7 @@ enum status store_approval_add(struct store *store, const struct store_approval 
     bind_bytes(&q, approval->signer_hash);
     bind_number(&q, approval->expires_s);
     bind_bytes_or_null(&q, approval->sealed);
+    bind_number(&q, approval->by_password);
     return run(&q);
 }
 
@@ -204,9 +205,12 @@ enum status store_approval_find(struct store *store, struct span transaction_has
 enum status store_approval_replace(struct store *store, int64_t device, int64_t when_s, struct span reason,
                                    int64_t *count)
 {
+    struct query credentials = ask(store, Q_credential_free);
     struct query approvals = ask(store, Q_approval_replace);
     struct query enrolments = ask(store, Q_enrolment_replace);
 
+    bind_number(&credentials, device);
+    TRY(run(&credentials));
     bind_number(&approvals, device);
     bind_number(&approvals, when_s);
     bind_text(&approvals, reason);
@@ -225,6 +229,7 @@ static enum status decide(struct store *store, const struct store_decision *deci
     bind_number(&q, decision->when_s);
     bind_text(&q, decision->by);
     bind_text(&q, decision->reason);
+    bind_number(&q, decision->expires_s);
     return run(&q);
 }
 
@@ -241,6 +246,10 @@ enum status store_approval_approve(struct store *store, const struct store_decis
 
 enum status store_approval_reject(struct store *store, const struct store_decision *decision)
 {
+    struct query burn = ask(store, Q_credential_burn);
+
+    bind_number(&burn, decision->enrolment);
+    TRY(run(&burn));
     TRY(set_state(store, decision->enrolment, ENROLMENT_REJECTED));
     TRY(store_approval_wipe(store, decision->enrolment));
     return decide(store, decision);

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* Random values (serials, hashes) are never a table's key: rows are appended, and only the unique
  * indexes over them are touched at random places.  Every tree that an enrolment touches costs one
@@ -81,6 +81,12 @@ static const char *const fourth[] = {
     "CREATE INDEX approval_sealed ON approval (expires_s) WHERE sealed IS NOT NULL",
 };
 
+/* Version 5: whether a password of the device was what authenticated a request that waits. */
+static const char *const fifth[] = {
+    "ALTER TABLE approval ADD COLUMN by_password INTEGER NOT NULL DEFAULT 0",
+    "UPDATE approval SET by_password = (SELECT proof_id IS NULL FROM enrolment e WHERE e.id = approval.id)",
+};
+
 /* How to come from each version to the next. */
 static const struct {
     const char *const *statements;
@@ -90,6 +96,7 @@ static const struct {
     { second, COUNT_OF(second) },
     { third, COUNT_OF(third) },
     { fourth, COUNT_OF(fourth) },
+    { fifth, COUNT_OF(fifth) },
 };
 
 static enum status read_version(struct store *store, int *version)

@@ -192,6 +192,7 @@ struct store_approval {
     struct span signer_hash;      /* SHA-256 of the SubjectPublicKeyInfo that signed the message */
     int64_t expires_s;
     struct span sealed; /* the challengePassword where the answer will need it; empty where not */
+    bool by_password;   /* a password of the device authenticated the request: a rejection burns it */
 };
 MUST_USE enum status store_approval_add(struct store *store, const struct store_approval *approval);
 
@@ -199,7 +200,8 @@ MUST_USE enum status store_approval_add(struct store *store, const struct store_
 MUST_USE enum status store_approval_find(struct store *store, struct span transaction_hash, struct span signer_hash,
                                          int64_t *id);
 
-/* All that are PENDING of a device become REJECTED, for this reason, by nobody. */
+/* All that are PENDING of a device become REJECTED, for this reason, by nobody; a lasting password that they came
+ * with is free again. */
 MUST_USE enum status store_approval_replace(struct store *store, int64_t device, int64_t when_s, struct span reason,
                                             int64_t *count);
 
@@ -210,8 +212,10 @@ struct store_decision {
     struct span by;
     struct span reason;                  /* of a rejection */
     int64_t not_before_s, not_after_s; /* of an approval */
+    int64_t expires_s;                 /* of an approval: until when the answer can be fetched, at least */
 };
 MUST_USE enum status store_approval_approve(struct store *store, const struct store_decision *decision);
+/* The password that the request came with is burned, unless another has been issued since. */
 MUST_USE enum status store_approval_reject(struct store *store, const struct store_decision *decision);
 
 /* What was kept sealed of an enrolment, replacing `out`; empty where nothing is, or no longer. */

@@ -550,6 +550,7 @@ static void a_password_of_version_2_is_no_lasting_one(void **state)
     assert_int_equal(store_credential_put(place->store, id, &credential), OK);
     assert_int_equal(store_commit(place->store), OK);
     tamper(place, "DROP INDEX approval_sealed; ALTER TABLE approval DROP COLUMN sealed;"
+                  "ALTER TABLE approval DROP COLUMN by_password;"
                   "ALTER TABLE credential DROP COLUMN lasting; PRAGMA user_version = 2");
     open_again(place);
     assert_int_equal(store_device_find(place->store, id, &device), OK);

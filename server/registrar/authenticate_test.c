@@ -101,18 +101,6 @@ static void a_wrong_challenge_in_a_renewal_is_refused(void **state)
 
 /* --- Passwords that last ------------------------------------------------------------------- */
 
-static void issue_lasting(struct fixture *f, const char *device, char password[CREDENTIAL_GENERATED_BYTES])
-{
-    char command[200];
-    json_t *answer = NULL;
-
-    snprintf(command, sizeof command, "{'command': 'password.issue', 'device': '%s', 'lasting': true}", device);
-    assert_int_equal(fixture_command(f, command, &answer), OK);
-    assert_true(json_is_true(json_object_get(answer, "lasting")));
-    snprintf(password, CREDENTIAL_GENERATED_BYTES, "%s", json_string_value(json_object_get(answer, "password")));
-    json_decref(answer);
-}
-
 static void assert_password(struct fixture *f, const char *state)
 {
     json_t *answer = NULL;
@@ -131,7 +119,7 @@ static void a_lasting_password_gives_many_certificates_until_it_ends(void **stat
 
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", password);
-    issue_lasting(f, "gw-1", password);
+    fixture_issue_lasting(f, "gw-1", password);
     struct fixture_request request = fixture_first("gw-1", password);
     for (unsigned i = 0; i < 3; i++) {
         request.key = i;
@@ -153,7 +141,7 @@ static void a_repeat_with_a_lasting_password_gets_the_same_certificate(void **st
 
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", password);
-    issue_lasting(f, "gw-1", password);
+    fixture_issue_lasting(f, "gw-1", password);
     struct fixture_request request = fixture_first("gw-1", password);
     const struct fixture_decision *one = fixture_ask(f, &request);
     request.key = 1;
@@ -173,7 +161,7 @@ static void a_lasting_password_locks_and_a_new_one_ends_it(void **state)
 
     fixture_signer_comes(f);
     fixture_add_device(f, "gw-1", once);
-    issue_lasting(f, "gw-1", password);
+    fixture_issue_lasting(f, "gw-1", password);
     const struct fixture_request wrong = fixture_first("gw-1", once);
     for (int i = 0; i < 10; i++)
         fixture_assert_refused(fixture_ask(f, &wrong), SCEP_BAD_REQUEST, TEXT_NOT_ACCEPTED);
@@ -194,7 +182,7 @@ static void a_request_that_waits_does_not_reserve_a_lasting_password_and_a_rejec
     fixture_signer_comes(f);
     f->config->paths[0].needs_approval = true;
     fixture_add_device(f, "gw-1", password);
-    issue_lasting(f, "gw-1", password);
+    fixture_issue_lasting(f, "gw-1", password);
     struct fixture_request request = fixture_first("gw-1", password);
     assert_int_equal(fixture_ask(f, &request)->status, PENDING);
     request.key = 1;

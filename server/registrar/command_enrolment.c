@@ -193,7 +193,9 @@ enum status command_enrolment_approve(struct call *call)
                                              .when_s = call->now_s,
                                              .by = span_of_text(by),
                                              .not_before_s = found.intent->not_before_s,
-                                             .not_after_s = found.intent->not_after_s };
+                                             .not_after_s = found.intent->not_after_s,
+                                             .expires_s = call->now_s +
+                                                          call->registrar->rules.config->pending_lifetime_s };
     const struct note note = note_of_intent(found.intent, "approved");
     TRY(store_approval_approve(call->registrar->store, &decision));
     TRY(note_event(call->registrar->store, call->now_s, &note, "enrolment %lld, by %s", (long long)id, by));

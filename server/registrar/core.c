@@ -189,8 +189,11 @@ static enum status find_password(struct registrar *registrar, struct verdict *ve
     AUTO(buf_clear) struct buf sealed = { 0 };
 
     TRY(store_approval_get_sealed(registrar->store, verdict->enrolment, &sealed));
-    if (sealed.len && seal_open(&registrar->rules.key, verdict->enrolment, buf_span(&sealed), &verdict->password) == OK)
-        return OK;
+    const enum status status =
+        sealed.len ? seal_open(&registrar->rules.key, verdict->enrolment, buf_span(&sealed), &verdict->password)
+                   : BAD_PROOF;
+    if (status == OK || status == FAULT)
+        return status;
     (void)!refuse(verdict, REFUSED, "the password to encrypt the certificate with is not kept any more: send the request "
                   "itself again, with the same transactionID and password",
                   "a CertPoll by an EC key for enrolment %lld, whose password is %s", (long long)verdict->enrolment,

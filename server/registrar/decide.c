@@ -156,7 +156,7 @@ static enum status check_password_unused(const struct desk *desk, const struct s
     return OK;
 }
 
-/* What the operator has rejected burns a lasting password too. */
+/* The operator's rejection burns a lasting password too. */
 static enum status check_password(const struct desk *desk, const struct applicant *applicant)
 {
     const struct store_credential *credential = &applicant->device.credential;
@@ -329,6 +329,7 @@ static enum status record_pending(const struct desk *desk, const struct request 
         .signer_hash = span_of(signer, SHA256_BYTES),
         .expires_s = desk->now_s + desk->rules->config->pending_lifetime_s,
         .sealed = buf_span(&sealed),
+        .by_password = request->applicant.by == AUTHENTICATOR_PASSWORD,
     };
 
     desk->verdict->kind = VERDICT_PENDING;

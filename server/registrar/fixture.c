@@ -449,6 +449,18 @@ void fixture_add_device(struct fixture *f, const char *name, char password[CREDE
     json_decref(answer);
 }
 
+void fixture_issue_lasting(struct fixture *f, const char *device, char password[CREDENTIAL_GENERATED_BYTES])
+{
+    char command[200];
+    json_t *answer = NULL;
+
+    snprintf(command, sizeof command, "{'command': 'password.issue', 'device': '%s', 'lasting': true}", device);
+    assert_int_equal(fixture_command(f, command, &answer), OK);
+    assert_true(json_is_true(json_object_get(answer, "lasting")));
+    snprintf(password, CREDENTIAL_GENERATED_BYTES, "%s", json_string_value(json_object_get(answer, "password")));
+    json_decref(answer);
+}
+
 void fixture_revoke(struct fixture *f, const struct fixture_decision *decision)
 {
     AUTO(cert_freep) struct cert *cert = NULL;

@@ -109,6 +109,9 @@ enum status fixture_command(struct fixture *f, const char *command, json_t **ans
 /* Add a device of template "device" and issue a password; `password` holds 27 bytes. */
 void fixture_add_device(struct fixture *f, const char *name, char password[CREDENTIAL_GENERATED_BYTES]);
 
+/* A lasting password in place of what the device has. */
+void fixture_issue_lasting(struct fixture *f, const char *device, char password[CREDENTIAL_GENERATED_BYTES]);
+
 /* Revoke what a decision brought, for keyCompromise. */
 void fixture_revoke(struct fixture *f, const struct fixture_decision *decision);
 

@@ -375,6 +375,76 @@ static void status_counts_what_waits(void **state)
     json_decref(answer);
 }
 
+/* --- What becomes of the password ------------------------------------------------------------- */
+
+static enum status ask_with(struct fixture *f, const char *password, unsigned key, const char *transaction)
+{
+    struct fixture_request request = fixture_first("gw-1", password);
+
+    request.key = key;
+    request.transaction = transaction;
+    return fixture_ask(f, &request)->status;
+}
+
+static void a_lasting_password_stays_good_when_a_renewal_takes_the_place_of_its_request(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    const struct fixture_decision *decision = fixture_enrolled(f, "gw-1", 0, password);
+    fixture_issue_lasting(f, "gw-1", password);
+    f->config->paths[0].needs_approval = true;
+    assert_int_equal(ask_with(f, password, 1, "by password"), PENDING);
+    const struct fixture_request renewal = fixture_renewal(decision, 2);
+    assert_int_equal(fixture_ask(f, &renewal)->status, PENDING);
+    assert_int_equal(ask_with(f, password, 3, "by password again"), PENDING);
+}
+
+static void a_rejection_burns_the_lasting_password_of_the_request_though_it_was_used_since(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    fixture_add_device(f, "gw-1", password);
+    fixture_issue_lasting(f, "gw-1", password);
+    f->config->paths[0].needs_approval = true;
+    assert_int_equal(ask_with(f, password, 0, "t1"), PENDING);
+    f->config->paths[0].needs_approval = false;
+    assert_int_equal(ask_with(f, password, 1, "t2"), OK);
+    assert_int_equal(command(f, "reject", 1, ", 'reason': 'no'"), OK);
+    assert_int_equal(ask_with(f, password, 2, "t3"), REFUSED);
+    fixture_assert_event(f, "it was burned by enrolment 1, which was rejected");
+}
+
+static void a_rejection_of_a_renewal_burns_no_password(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    fixture_signer_comes(f);
+    const struct fixture_decision *decision = fixture_enrolled(f, "gw-1", 0, password);
+    fixture_issue_lasting(f, "gw-1", password);
+    f->config->paths[0].needs_approval = true;
+    const struct fixture_request renewal = fixture_renewal(decision, 2);
+    assert_int_equal(fixture_ask(f, &renewal)->status, PENDING);
+    assert_int_equal(command(f, "reject", waiting(f), ", 'reason': 'no'"), OK);
+    assert_int_equal(ask_with(f, password, 1, "t3"), PENDING);
+}
+
+static void a_password_that_was_issued_since_outlives_the_rejection_of_a_request(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    ask_gw_1(f, password);
+    f->now_s += 10;
+    fixture_issue_lasting(f, "gw-1", password);
+    assert_int_equal(command(f, "reject", 1, ", 'reason': 'no'"), OK);
+    assert_int_equal(ask_with(f, password, 1, "t2"), PENDING);
+}
+
 /* --- Keys that cannot decrypt, as all of the fixture's ---------------------------------------- */
 
 static size_t sealed_bytes(struct fixture *f, int64_t enrolment)
@@ -443,6 +513,22 @@ static void a_sealed_password_is_wiped_when_nobody_will_need_it(void **state)
     assert_int_equal(sealed_bytes(f, 2), 0);
 }
 
+static void an_answer_that_was_approved_late_can_be_fetched_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    char password[CREDENTIAL_GENERATED_BYTES];
+
+    ask_gw_1(f, password);
+    fixture_signer_comes(f);
+    f->now_s += f->config->pending_lifetime_s - 1;
+    assert_int_equal(command(f, "approve", 1, ""), OK);
+    fixture_signer_works(f);
+    f->now_s += 3600;
+    const struct fixture_decision *polled = poll_as(f, "t1", 0, true);
+    assert_int_equal(polled->status, OK);
+    assert_true(span_equal(buf_span(&polled->password), span_of_text(password)));
+}
+
 static void a_sealed_password_opens_with_its_key_and_enrolment_only(void **state)
 {
     const struct credential_key key = { { 1 } }, other = { { 2 } };
@@ -486,9 +572,14 @@ int main(void)
         TEST(who_never_had_to_wait_may_poll_all_the_same),
         TEST(a_decision_needs_an_enrolment_that_waits_and_a_reason_to_reject),
         TEST(status_counts_what_waits),
+        TEST(a_lasting_password_stays_good_when_a_renewal_takes_the_place_of_its_request),
+        TEST(a_rejection_burns_the_lasting_password_of_the_request_though_it_was_used_since),
+        TEST(a_rejection_of_a_renewal_burns_no_password),
+        TEST(a_password_that_was_issued_since_outlives_the_rejection_of_a_request),
         TEST(the_password_is_kept_sealed_until_the_answer_is_fetched),
         TEST(the_username_stands_in_front_where_the_challenge_carried_it),
         TEST(a_sealed_password_is_wiped_when_nobody_will_need_it),
+        TEST(an_answer_that_was_approved_late_can_be_fetched_all_the_same),
         TEST(a_sealed_password_opens_with_its_key_and_enrolment_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
