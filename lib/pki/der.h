@@ -65,8 +65,8 @@ static inline bool der_is_next(struct span rest, uint8_t tag)
 /* One element and nothing behind it, and every length in it, at every depth, as DER wants it. */
 MUST_USE enum status der_check(struct span whole);
 
-/* What X.690 s8 wants of the content of a primitive universal type; anything else passes, but for tag 0.
- * It is for values that nobody reads any closer: a request's attributes. */
+/* What X.690 s8 wants of the form of a universal type, and of the content of a primitive one; other classes pass, and
+ * what is inside a constructed element is not looked at.  It is for values that nobody reads any closer. */
 MUST_USE enum status der_check_value(const struct der *element);
 
 /* INTEGER's content that is not negative and has no superfluous octet; the leading zero octet is dropped. */

@@ -93,6 +93,11 @@ static bool form_is_right(uint8_t tag)
     return !universal || constructed == (number == 0x10 || number == 0x11);
 }
 
+static enum status check_form(uint8_t tag)
+{
+    return form_is_right(tag) ? OK : fail(BAD_INPUT, "DER: tag 0x%02x in the wrong form (X.690 s10.2)", tag);
+}
+
 static enum status check_level(struct span rest, unsigned depth)
 {
     if (depth > DEPTH_MAX)
@@ -100,8 +105,7 @@ static enum status check_level(struct span rest, unsigned depth)
     while (rest.len) {
         struct der element;
         TRY(der_next(&rest, &element));
-        if (!form_is_right(element.tag))
-            return fail(BAD_INPUT, "DER: tag 0x%02x in the wrong form (X.690 s10.2)", element.tag);
+        TRY(check_form(element.tag));
         if (element.tag & 0x20)
             TRY(check_level(element.content, depth + 1));
     }
@@ -139,6 +143,7 @@ enum status der_check_value(const struct der *element)
 {
     const struct span content = element->content;
 
+    TRY(check_form(element->tag));
     switch (element->tag) {
     case 0:
         return fail(BAD_INPUT, "DER: tag 0x00, which is no type's (X.690 s8.1.5)");

@@ -6,7 +6,6 @@
 #include <openssl/objects.h>
 #include <stdio.h>
 
-#define ENUMERATED 0x0a
 #define VERSION_MAX_BYTES 4
 
 /* --- Simple types ----------------------------------------------------------- */
@@ -16,73 +15,16 @@ static enum status nothing_behind(struct span rest)
     return rest.len ? fail(BAD_INPUT, "DER: %zu bytes behind the end", rest.len) : OK;
 }
 
-/* X.690 s8.3.2: the first nine bits are not all the same. */
-static bool is_integer(struct span content)
-{
-    if (content.len < 2)
-        return content.len == 1;
-    const bool is_negative = content.ptr[1] & 0x80;
-
-    return content.ptr[0] != (is_negative ? 0xff : 0x00);
-}
-
-/* X.690 s8.19.2: whole subidentifiers, none with a leading 0x80. */
-static bool is_oid(struct span content)
-{
-    bool begins = true;
-
-    for (size_t i = 0; i < content.len; i++) {
-        if (begins && content.ptr[i] == 0x80)
-            return false;
-        begins = !(content.ptr[i] & 0x80);
-    }
-    return content.len && begins;
-}
-
-static bool is_element(const struct der *element)
-{
-    const size_t len = element->content.len;
-
-    switch (element->tag) {
-    case DER_BOOLEAN:
-        return len == 1;
-    case DER_NULL:
-        return len == 0;
-    case DER_BIT_STRING:
-        return len && element->content.ptr[0] < 8;
-    case DER_INTEGER:
-    case ENUMERATED:
-        return is_integer(element->content);
-    case DER_OID:
-        return is_oid(element->content);
-    case DER_BMP_STRING:
-        return len % 2 == 0;
-    case DER_UNIVERSAL_STRING:
-        return len % 4 == 0;
-    case DER_SEQUENCE:
-    case DER_SET:
-        return true;
-    case 0:                     /* BER's end-of-contents */
-    case DER_SEQUENCE & ~0x20u: /* constructed they are (X.690 s8.9.1, s8.11.1) ... */
-    case DER_SET & ~0x20u:
-        return false;
-    default: /* ... and of the universal types nothing else is (s10.2) */
-        return (element->tag & 0xe0) != 0x20;
-    }
-}
-
 enum status scep_element_next(struct span *rest, struct der *out)
 {
     TRY(der_next(rest, out));
-    if (!is_element(out))
-        return fail(BAD_INPUT, "DER: a malformed element with tag 0x%02x", out->tag);
-    return OK;
+    return der_check_value(out);
 }
 
 static enum status integer_next(struct span *rest, struct span *content)
 {
     TRY(der_expect(rest, DER_INTEGER, content));
-    return is_integer(*content) ? OK : fail(BAD_INPUT, "DER: a malformed INTEGER (X.690 s8.3)");
+    return der_check_value(&(struct der){ .tag = DER_INTEGER, .content = *content });
 }
 
 /* Which one it is, nobody asks. */
@@ -97,7 +39,7 @@ static enum status version_next(struct span *rest)
 static enum status oid_next(struct span *rest, struct span *content)
 {
     TRY(der_expect(rest, DER_OID, content));
-    return is_oid(*content) ? OK : fail(BAD_INPUT, "DER: a malformed OBJECT IDENTIFIER (X.690 s8.19)");
+    return der_oid_check(*content);
 }
 
 /* The content of an element that may be absent. */

@@ -25,7 +25,7 @@ static const struct statement_text {
 static const char *const pragmas[] = {
     "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",        "PRAGMA temp_store = MEMORY", "PRAGMA cache_size = -65536",
-    "PRAGMA trusted_schema = OFF",     "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA secure_delete = ON",       "PRAGMA trusted_schema = OFF",     "PRAGMA wal_autocheckpoint = 4000",
 };
 
 #define BUSY_TIMEOUT_MS 1000

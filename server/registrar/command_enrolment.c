@@ -40,13 +40,10 @@ static enum status page_enrolments(const struct registrar *registrar, struct lis
 enum status command_enrolment_list(struct call *call)
 {
     struct listing *listing = &call->listing;
-    const json_t *pending = json_object_get(call->arguments, "pending");
 
-    if (pending && !json_is_boolean(pending))
-        return fail(BAD_INPUT, "\"pending\" is neither true nor false");
+    TRY(argument_truth(call, "pending", &listing->pending));
     TRY(argument_number(call, "after", 0, 0, &listing->after));
     TRY(argument_number(call, "limit", 1, INT64_MAX, &listing->left));
-    listing->pending = json_is_true(pending);
     listing->page = page_enrolments;
     return OK;
 }

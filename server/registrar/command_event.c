@@ -31,13 +31,10 @@ static enum status page_events(const struct registrar *registrar, struct listing
 enum status command_event_list(struct call *call)
 {
     struct listing *listing = &call->listing;
-    const json_t *follow = json_object_get(call->arguments, "follow");
 
-    if (follow && !json_is_boolean(follow))
-        return fail(BAD_INPUT, "\"follow\" is neither true nor false");
+    TRY(argument_truth(call, "follow", &listing->follow));
     TRY(argument_number(call, "after", 0, 0, &listing->after));
     TRY(argument_number(call, "limit", 1, INT64_MAX, &listing->left));
-    listing->follow = json_is_true(follow);
     listing->page = page_events;
     return OK;
 }

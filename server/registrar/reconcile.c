@@ -96,7 +96,6 @@ enum status reconcile_take_record(struct registrar *registrar, const struct ipc_
                       state == ENROLMENT_FAILED ? "the signer had reported a failure" : "nobody had approved it");
 }
 
-/* What is still open was never signed: ask for it, with the same serial number and all the rest. */
 /* The ledger knows records that the journal no longer has: it was lost, or put back from an old copy.  What
  * was signed and not recorded since then cannot be found out from here, so a person has to know. */
 static enum status check_journal_length(struct registrar *registrar, int64_t sequence, int64_t now_s)
@@ -113,6 +112,7 @@ static enum status check_journal_length(struct registrar *registrar, int64_t seq
                       (long long)sequence, (long long)known);
 }
 
+/* What is still open was never signed: ask for it, with the same serial number and all the rest. */
 enum status reconcile_end(struct registrar *registrar, int64_t sequence, int64_t now_s)
 {
     TRY(check_journal_length(registrar, sequence, now_s));

@@ -93,9 +93,12 @@ enum status seal_open(const struct credential_key *key, int64_t enrolment, struc
     uint8_t *to = buf_reserve(password, sealed.len - AROUND_BYTES);
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     const bool done = to && context && decrypt(context, derived, enrolment, sealed, to);
+    const bool able = to && context;
     EVP_CIPHER_CTX_free(context);
     explicit_bzero(derived, sizeof derived);
     ERR_clear_error();
+    if (!able)
+        return fail(FAULT, "no memory to open a sealed password");
     if (!done) {
         buf_clear(password);
         return fail(BAD_PROOF, "the sealed password of enrolment %lld does not open", (long long)enrolment);

@@ -283,6 +283,8 @@ void exchange_init(struct http_exchange *exchange, enum http_method method, cons
             .body = body,
             .address = "192.0.2.17",
             .user_agent = "tester/1",
+            .tls_version = "",
+            .server_name = "",
         },
     };
 }

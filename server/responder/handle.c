@@ -374,8 +374,10 @@ void responder_handle(struct responder *r, struct http_exchange *exchange)
     const struct http_request *request = http_exchange_get_request(exchange);
     const struct route route = route_find(request->path);
 
-    log_write(LOG_INFO, "%.*s from %s (%s)", (int)cut_to(request->path, 128).len,
-              (const char *)request->path.ptr, request->address, request->user_agent);
+    log_write(LOG_INFO, "%.*s from %s (%s)%s%s%s%s%s", (int)cut_to(request->path, 128).len,
+              (const char *)request->path.ptr, request->address, request->user_agent,
+              request->tls_version[0] ? " by " : "", request->tls_version, request->server_name[0] ? " for " : "",
+              request->server_name, request->peer_certificate.len ? " with a certificate" : "");
     switch (route.kind) {
     case ROUTE_SCEP:
         handle_scep(r, route.name, exchange);

@@ -232,6 +232,12 @@ static void link_pair(struct child *a, struct child *b)
 
 /* --- TLS identities ------------------------------------------------------------------- */
 
+/* What its socket does not take now goes when it does.  False: it has gone. */
+static bool flush_child(struct child *c)
+{
+    return !ipc_channel_has_output(&c->channel) || ipc_channel_flush(&c->channel) != FAULT;
+}
+
 static void send_identities(struct supervisor *s, struct child *responder, uint32_t sections)
 {
     if (tls_keeper_hand_over(s->tls, sections, responder->channel.fd) != OK)
@@ -240,7 +246,7 @@ static void send_identities(struct supervisor *s, struct child *responder, uint3
 
 static void send_ticket_key(struct supervisor *s, struct child *responder)
 {
-    if (tls_keeper_send_ticket_key(s->tls, &responder->channel) != OK)
+    if (tls_keeper_send_ticket_key(s->tls, &responder->channel) != OK || !flush_child(responder))
         end_child(responder);
 }
 
@@ -263,7 +269,7 @@ static void ask_registrar(struct supervisor *s)
     struct ipc_message m;
 
     while (registrar->ready && registrar->channel.fd >= 0 && tls_keeper_next_request(s->tls, clock_now_s(), &m))
-        if (ipc_channel_send(&registrar->channel, &m) != OK || ipc_channel_flush(&registrar->channel) != OK) {
+        if (ipc_channel_send(&registrar->channel, &m) != OK || !flush_child(registrar)) {
             end_child(registrar);
             return;
         }
@@ -457,20 +463,31 @@ static void start_due(struct supervisor *s, int *wait_ms)
     }
 }
 
+static void serve_child(struct supervisor *s, struct child *c, short events)
+{
+    if ((events & POLLOUT) && !flush_child(c))
+        end_child(c);
+    if (events & ~POLLOUT)
+        hear_child(s, c);
+}
+
 static enum status turn(struct supervisor *s, struct pollfd *polled)
 {
     int wait_ms;
 
     start_due(s, &wait_ms);
     wait_ms = keep_identities(s, wait_ms);
-    for (size_t i = 0; i < s->count; i++)
-        polled[i] = (struct pollfd){ .fd = s->children[i].channel.fd, .events = POLLIN };
+    for (size_t i = 0; i < s->count; i++) {
+        const struct ipc_channel *channel = &s->children[i].channel;
+        const short out = channel->fd >= 0 && ipc_channel_has_output(channel) ? POLLOUT : 0;
+        polled[i] = (struct pollfd){ .fd = channel->fd, .events = (short)(POLLIN | out) };
+    }
     polled[s->count] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
     if (poll(polled, s->count + 1, wait_ms) < 0 && errno != EINTR)
         return fail(FAULT, "poll: %s", strerror(errno));
     for (size_t i = 0; i < s->count; i++)
         if (polled[i].revents && s->children[i].channel.fd >= 0)
-            hear_child(s, &s->children[i]);
+            serve_child(s, &s->children[i], polled[i].revents);
     return hear_signals(s);
 }
 

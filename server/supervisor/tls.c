@@ -72,7 +72,16 @@ static enum status check_section(const struct config_tls *section)
 
 /* --- Renewal ------------------------------------------------------------------ */
 
-/* Two thirds of its life; at once where it cannot be read, or is not for what the section says now. */
+static bool is_signed_by(const struct cert *cert, const struct config_authority *authority)
+{
+    AUTO(cert_freep) struct cert *issuer = NULL;
+    struct public_key *key = NULL;
+
+    return cert_load(authority->certificate, &issuer) == OK && cert_get_key(issuer, &key) == OK &&
+           cert_verify_signature(cert, key) == OK;
+}
+
+/* Two thirds of its life; at once where it cannot be read, or is not by whom and for what the section says now. */
 static int64_t due_of(const struct config *config, const struct config_tls *section)
 {
     const struct template *t = &config->templates[section->template];
@@ -81,7 +90,8 @@ static int64_t due_of(const struct config *config, const struct config_tls *sect
     AUTO(buf_clear) struct buf san = { 0 };
 
     if (cert_load(section->certificate, &cert) != OK || template_expand_names(t, "", "", &subject, &san) != OK ||
-        !span_equal(buf_span(&san), cert_get_subject_alt_name(cert)))
+        !span_equal(buf_span(&san), cert_get_subject_alt_name(cert)) ||
+        !is_signed_by(cert, &config->authorities[section->issue_from]))
         return 0;
     return cert_not_before_s(cert) + (cert_not_after_s(cert) - cert_not_before_s(cert)) / 3 * 2;
 }
@@ -310,8 +320,7 @@ enum status tls_keeper_send_ticket_key(const struct tls_keeper *keeper, struct i
 
     if (!keeper->config->tls_count)
         return OK;
-    TRY(ipc_channel_send(channel, &m));
-    return ipc_channel_flush(channel) == OK ? OK : FAULT;
+    return ipc_channel_send(channel, &m);
 }
 
 /* --- Beginning and end ------------------------------------------------------------ */

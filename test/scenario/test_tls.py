@@ -353,12 +353,13 @@ def test_the_server_has_its_certificate_issued_and_keeps_it_over_a_restart(new_s
     assert len(server.certificates()) == 1
 
 
-def short_lived(server, life):
-    """A certificate by the issuing authority's own key that ends soon."""
+def short_lived(server, life, issuer=None):
+    """A certificate by the issuing authority's own key, or another's, with a life of our choice."""
     place = server.directory / "authority" / "issuing"
-    issuer = Party("unused")
-    issuer.key = serialization.load_pem_private_key((place / "key.pem").read_bytes(), None)
-    issuer.cert = x509.load_pem_x509_certificate((place / "cert.pem").read_bytes())
+    if not issuer:
+        issuer = Party("unused")
+        issuer.key = serialization.load_pem_private_key((place / "key.pem").read_bytes(), None)
+        issuer.cert = x509.load_pem_x509_certificate((place / "cert.pem").read_bytes())
     party = Party("127.0.0.1", issuer, life, x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     path = server.directory / "tls" / "default.pem"
     path.parent.mkdir(exist_ok=True)
@@ -391,6 +392,15 @@ def test_it_is_issued_anew_when_the_names_change(new_server):
     wait_for_certificate(server, lambda cert: cert != before)
     names = server.shake().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["pki.example"]
+
+
+def test_it_is_issued_anew_when_another_authority_had_signed_it(new_server):
+    server = new_server()
+    stranger = Party("Stranger CA")
+    old = short_lived(server, (-60, 86400), stranger)
+    server.start()
+    wait_for_certificate(server, lambda cert: cert != old.cert)
+    assert len(server.certificates()) == 1
 
 
 def test_who_takes_the_file_away_gets_another_certificate(new_server):
