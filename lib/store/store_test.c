@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/store/store.h"
+#include "lib/store/fixture.h"
 
 #include "lib/base/test.h"
 
@@ -7,48 +7,13 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define NOW_S INT64_C(1800000000)
 
-/* --- A ledger in a directory of its own ------------------------------------------ */
-
-struct place {
-    char directory[256];
-    char path[300];
-    struct store *store;
-};
-
-static int set_up(void **state)
-{
-    struct place *place = calloc(1, sizeof *place);
-    const char *temporary = getenv("TMPDIR");
-
-    assert_non_null(place);
-    snprintf(place->directory, sizeof place->directory, "%s/muster-store-XXXXXX", temporary ? temporary : "/tmp");
-    assert_non_null(mkdtemp(place->directory));
-    snprintf(place->path, sizeof place->path, "%s/ledger.db", place->directory);
-    assert_int_equal(store_open(place->path, &place->store), OK);
-    *state = place;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct place *place = *state;
-    char wal[310];
-
-    store_free(place->store);
-    snprintf(wal, sizeof wal, "%s-wal", place->path);
-    unlink(place->path);
-    unlink(wal);
-    rmdir(place->directory);
-    free(place);
-    return 0;
-}
+/* --- Small helpers --------------------------------------------------------------- */
 
 static void open_again(struct place *place)
 {
@@ -660,84 +625,7 @@ static void what_was_committed_survives_kill_9_and_the_rest_leaves_no_trace(void
     assert_true(newest > 0); /* how many, depends on how busy the machine is */
 }
 
-/* Some hundred pages: several runs of the layer that gathers writes (wal_file.h). */
-static void add_facts(struct store *store, unsigned count, size_t bytes)
-{
-    AUTO(buf_clear) struct buf value = { 0 };
-    char name[16];
-
-    memset(buf_reserve(&value, bytes), 'x', bytes);
-    value.len = bytes;
-    for (unsigned i = 0; i < count; i++) {
-        snprintf(name, sizeof name, "fact-%u", i);
-        assert_int_equal(store_meta_put(store, name, buf_span(&value)), OK);
-    }
-}
-
-static void commit_much_and_die(const char *path)
-{
-    struct store *store = NULL;
-
-    if (store_open(path, &store) != OK || store_begin(store) != OK)
-        _exit(1);
-    add_facts(store, 300, 3000);
-    if (store_commit(store) == OK)
-        raise(SIGKILL);
-    _exit(1);
-}
-
-static void a_commit_of_many_pages_survives_kill_9(void **state)
-{
-    struct place *place = *state;
-    AUTO(buf_clear) struct buf value = { 0 };
-    int result = 0;
-
-    store_free(place->store);
-    place->store = NULL;
-    const pid_t child = fork();
-    if (child == 0)
-        commit_much_and_die(place->path);
-    assert_int_equal(waitpid(child, &result, 0), child);
-    assert_true(WIFSIGNALED(result));
-    assert_int_equal(store_open(place->path, &place->store), OK);
-    assert_int_equal(store_meta_get(place->store, "fact-299", &value), OK);
-    assert_int_equal(value.len, 3000);
-}
-
-/* The limit on a file's size stands for a disk that is full. */
-static void commit_more_than_fits(const char *path)
-{
-    const struct rlimit little = { 200000, 200000 };
-    struct store *store = NULL;
-
-    signal(SIGXFSZ, SIG_IGN);
-    if (store_open(path, &store) != OK || setrlimit(RLIMIT_FSIZE, &little) != 0 || store_begin(store) != OK)
-        _exit(1);
-    add_facts(store, 300, 3000);
-    if (store_commit(store) != FAULT || store_commit(store) != FAULT)
-        _exit(2);
-    _exit(0);
-}
-
-static void a_commit_that_does_not_fit_on_the_disk_is_a_fault_and_leaves_no_trace(void **state)
-{
-    struct place *place = *state;
-    AUTO(buf_clear) struct buf value = { 0 };
-    int result = 0;
-
-    store_free(place->store);
-    place->store = NULL;
-    const pid_t child = fork();
-    if (child == 0)
-        commit_more_than_fits(place->path);
-    assert_int_equal(waitpid(child, &result, 0), child);
-    assert_int_equal(result, 0);
-    assert_int_equal(store_open(place->path, &place->store), OK);
-    assert_int_equal(store_meta_get(place->store, "fact-0", &value), OK);
-    assert_int_equal(value.len, 0);
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_open, place_close)
 
 int main(void)
 {
@@ -763,8 +651,6 @@ int main(void)
         TEST(only_its_owner_may_read_the_ledger),
         TEST(small_facts_are_kept),
         TEST(what_was_committed_survives_kill_9_and_the_rest_leaves_no_trace),
-        TEST(a_commit_of_many_pages_survives_kill_9),
-        TEST(a_commit_that_does_not_fit_on_the_disk_is_a_fault_and_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

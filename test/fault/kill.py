@@ -56,33 +56,40 @@ def wait_until(what, check, seconds=RECOVERY_S):
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
-SHORT_LIFE_S = 1   # of supervisor.c: whoever dies ten times in a row so soon after his start is in a loop,
-SHORT_LIVES = 7    # and the supervisor stops; random kills must not look like that
-lives = collections.Counter()
-killed = {}
+# The supervisor stops when a signer or registrar dies SHORT_LIVES_MOST times in a row within SHORT_LIFE_MS of its start
+# (supervisor.c): that is a loop, and says so.  Kills at random moments are none, so a role that was often unlucky lives.
+SHORT_LIFE_S = 1
+UNLUCKY_MOST = 7
 
 
-def let_it_live(role):
-    """After some short lives in a row a role may live longer than a short one, before it is killed again."""
-    short = time.monotonic() - killed.get(role, 0) < SHORT_LIFE_S + 5
-    lives[role] = lives[role] + 1 if short else 0
-    if lives[role] >= SHORT_LIVES:
-        time.sleep(SHORT_LIFE_S + 0.5)
-        lives[role] = 0
+class Pace:
+    def __init__(self):
+        self.born = {}
+        self.unlucky = collections.Counter()
+
+    def before(self, who):
+        is_short = time.monotonic() - self.born.get(who, 0) < SHORT_LIFE_S
+        self.unlucky[who] = self.unlucky[who] + 1 if is_short else 0
+        if self.unlucky[who] > UNLUCKY_MOST:
+            time.sleep(SHORT_LIFE_S)
+            self.unlucky[who] = 0
+
+    def after(self, who):
+        self.born[who] = time.monotonic()
 
 
-def kill_role(server, role):
+def kill_role(server, role, pace):
     """Kill one process of a role; the supervisor must bring it back under another pid."""
-    let_it_live(role)
     victims = [pid for pid, who in server.children().items() if who.startswith(role)]
     if not victims:
         return False
     before = server.children()
     victim = random.choice(victims)
+    pace.before(before[victim])
     os.kill(victim, signal.SIGKILL)
     wait_until(f"a new {before[victim]}", lambda: before[victim] in [
         who for pid, who in server.children().items() if pid != victim])
-    killed[role] = time.monotonic()
+    pace.after(before[victim])
     return True
 
 
@@ -99,11 +106,12 @@ def kill_supervisor(server):
 def kill_many(server, load, kills):
     """Each process in its turn, at moments that nobody chose."""
     done = collections.Counter()
+    pace = Pace()
     while sum(done.values()) < kills:
         time.sleep(random.expovariate(1 / 0.25) if random.random() < 0.8 else random.uniform(0, 0.02))
         load.go_on()
         role = random.choices(ROLES, weights=[4, 4, 4, 2])[0]
-        if kill_supervisor(server) if role == "supervisor" else kill_role(server, role):
+        if kill_supervisor(server) if role == "supervisor" else kill_role(server, role, pace):
             done[role] += 1
     return done
 
